@@ -1,0 +1,54 @@
+"""A claim is a measured value and its limit. All benchmarks print, save and fail alike."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Claim:
+    """`measured` is at most (or, where `at_least`, at least) `limit`; a claim without one is for the reader."""
+
+    claim: str
+    measured: float
+    limit: float | None = None
+    at_least: bool = False
+
+    @property
+    def holds(self) -> bool:
+        if self.limit is None:
+            return True
+        return self.measured >= self.limit if self.at_least else self.measured <= self.limit
+
+
+def main(doc: str | None, measure: Callable[[bool], tuple[list[Claim], dict[str, Any]]]) -> None:
+    """Run a benchmark: `measure(quick)` gives the claims and, for the JSON file, all details. Exit 1 if one fails."""
+    parser = argparse.ArgumentParser(description=doc)
+    parser.add_argument("--quick", action="store_true", help="the same code on fewer trials")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write claims and details there, too")
+    arguments = parser.parse_args()
+    claims, details = measure(arguments.quick)
+    show(claims)
+    if arguments.json:
+        listed = [{**asdict(claim), "holds": claim.holds} for claim in claims]
+        arguments.json.write_text(json.dumps({"claims": listed, **details}, indent=1), encoding="utf-8")
+    sys.exit(0 if all(claim.holds for claim in claims) else 1)
+
+
+def show(claims: list[Claim]) -> None:
+    """Print the table `claim | measured | limit | holds`."""
+    table = Table("claim", "measured", "limit", "holds")
+    for claim in claims:
+        sign = "at least" if claim.at_least else "at most"
+        limit = "" if claim.limit is None else f"{sign} {claim.limit:g}"
+        table.add_row(
+            claim.claim, f"{claim.measured:.3g}", limit, "" if claim.limit is None else str(claim.holds).lower()
+        )
+    Console(width=120).print(table)

@@ -1,0 +1,66 @@
+"""What the workflows add: from the event `pull_request` to the posted comment, over `nox -s experiment` alone.
+
+Both find the base's trainings in DVC's cache, as pull requests do where main has been pushed.
+"""
+
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.claims import Claim, main
+from benchmarks.experiment import ENVIRONMENT, EXPERIMENT, ROOT
+from mlops.workspace import git
+from rehearsal.sandbox import Sandbox, open_pull_request, sandbox
+
+RATES = ("0.1", "0.15", "0.2", "0.12", "0.25")
+CHECKS = ("checks.yml",)
+
+
+def measure(quick: bool) -> tuple[list[Claim], dict[str, Any]]:
+    seconds: dict[str, list[float]] = {"experiment alone": [], "event to comment": []}
+    with tempfile.TemporaryDirectory() as folder, sandbox(Path(folder) / "sandbox") as github:
+        clone = Path(folder) / "clone"
+        git(ROOT, "clone", "--quiet", str(ROOT), str(clone))
+        subprocess.run(["dvc", "pull", "--quiet"], cwd=clone, check=True)
+        subprocess.run([*EXPERIMENT, "--warm"], cwd=clone, env=ENVIRONMENT, check=True, capture_output=True)
+        base = github.publish(clone, "HEAD", "main")
+        github.happen("push", {"ref": "refs/heads/main", "repository": {"default_branch": "main"}}, base, CHECKS)
+        for rate in RATES[: 1 if quick else 5]:
+            _change(clone, rate)
+            seconds["experiment alone"].append(_alone(clone))
+            seconds["event to comment"].append(_through_workflows(github, clone, rate))
+    middle = {name: statistics.median(values) for name, values in seconds.items()}
+    ratio = middle["event to comment"] / middle["experiment alone"]
+    return [Claim("event to posted comment / nox -s experiment alone", ratio, 1.3)], {"seconds": seconds}
+
+
+def _change(clone: Path, rate: str) -> None:
+    git(clone, "checkout", "--quiet", ".")
+    text = (clone / "params.yaml").read_text(encoding="utf-8")
+    (clone / "params.yaml").write_text(text.replace("learning_rate: 0.3", f"learning_rate: {rate}"), encoding="utf-8")
+
+
+def _alone(clone: Path) -> float:
+    start = time.perf_counter()
+    subprocess.run(EXPERIMENT, cwd=clone, env=ENVIRONMENT, check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def _through_workflows(github: Sandbox, clone: Path, rate: str) -> float:
+    git(clone, "add", "--all")
+    base = github.publish(clone, "HEAD", "main")
+    head = github.push(clone, git(clone, "write-tree"), f"rate-{rate}", base)
+    git(clone, "reset", "--quiet")
+    start = time.perf_counter()
+    number, _ = open_pull_request(github, head, without=CHECKS)
+    seconds = time.perf_counter() - start
+    if not github.api.comments(number)[0]["body"].startswith("### Better"):
+        raise RuntimeError(github.api.comments(number)[0]["body"])
+    return seconds
+
+
+if __name__ == "__main__":
+    main(__doc__, measure)

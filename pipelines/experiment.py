@@ -1,0 +1,56 @@
+"""Compare the work tree with its base, as a pull request would: train both on a sample, judge, report.
+
+Not a stage (it reads git): writes experiment/comparison.json and experiment/report.md, and the summary of a workflow.
+Exit status: 0 accepted, 1 refused, 2 failed.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mlops import console
+from mlops.contract import BadInput, save
+from mlops.judging import experiment, report
+from mlops.judging.record import Failure
+
+
+def main(options: argparse.Namespace, root: Path) -> int:
+    folder = root / "experiment"
+    (folder / "comparison.json").unlink(missing_ok=True)
+    try:
+        base = options.base or experiment.default_base(root)
+        request = experiment.Request(root, base, options.sample, options.accept_incomparable)
+        with console.progress() as say:
+            if options.warm:
+                experiment.warm(request, say)
+                return 0
+            found = experiment.run(request, say)
+    except (experiment.Failed, BadInput) as error:
+        console.fail(str(error))
+        save(folder / "comparison.json", Failure(version=1, failed=str(error)[:4000]))
+        return 2
+    text = report.render(found)
+    save(folder / "comparison.json", found)
+    save(folder / "report.md", text.encode())
+    console.summary(text)
+    if not options.quiet:
+        console.show(text)
+    return 0 if found.decision.accepted or options.no_gate else 1
+
+
+def rows(text: str) -> int:
+    """A number of rows, or `all`: then every training takes half of them, as samples that are whole can't differ."""
+    return sys.maxsize if text == "all" else int(text)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        prog="experiment", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--base", metavar="REV", help="compare with its merge base (default: main)")
+    parser.add_argument("--sample", metavar="ROWS", type=rows, help="training rows, or all")
+    parser.add_argument("--accept-incomparable", action="store_true", help="what a code owner's label says")
+    parser.add_argument("--no-gate", action="store_true", help="end with 0 where the change is refused, too")
+    parser.add_argument("--quiet", action="store_true", help="leave the report in its file")
+    parser.add_argument("--warm", action="store_true", help="train the base alone, into DVC's cache")
+    sys.exit(main(parser.parse_args(), root=Path().resolve()))

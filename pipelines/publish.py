@@ -1,0 +1,31 @@
+"""Write the report of a finished experiment into the pull request's one comment.
+
+Not a stage: runs in report.yml on main's code; reads GITHUB_EVENT_PATH and the run's artifact.
+"""
+
+import json
+import os
+from pathlib import Path
+
+from mlops import commenting
+from mlops.contract import save
+from mlops.hub import Hub
+from mlops.judging import publishing
+
+
+def main(root: Path = Path()) -> None:
+    event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))["workflow_run"]
+    hub = Hub.connect()
+    pull = hub.pull_request_of(event)
+    if pull is None:
+        print(f"{event['head_sha']} is no longer the head of an open pull request: nothing to say")
+        return
+    fork = event["head_repository"]["full_name"] != os.environ["GITHUB_REPOSITORY"]
+    run = publishing.Run(event["html_url"], event["conclusion"] or "unknown", event["head_sha"], fork)
+    text = publishing.compose(run, hub.artifact(event["id"], "comparison", publishing.MOST_BYTES))
+    save(root / "experiment/report.md", text.encode())
+    print(commenting.post(pull, root / "experiment/report.md", root / ".tools/cml"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""Check every data file against the schema, and describe it.
+
+Stage ``validate``: data/ -> artifacts/validation.json, artifacts/profile.json
+"""
+
+from pathlib import Path
+
+from mlops import params
+from mlops.contract import save
+from mlops.training import validate
+from problem.schema import SCHEMA
+
+
+def main(root: Path = Path()) -> None:
+    limits = params.load(root).validate
+    found = validate.folder(root / "data", SCHEMA, limits.max_dropped)
+    save(root / "artifacts/profile.json", found)
+    save(
+        root / "artifacts/validation.json",
+        {
+            name: {"rows": file.profile.rows, "dropped": file.dropped, "passed": file.passed}
+            for name, file in found.items()
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

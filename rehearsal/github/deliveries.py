@@ -1,0 +1,110 @@
+"""Endpoints for what comes of a change: runs and their artifacts, checks, deployments, releases."""
+
+import re
+
+from rehearsal.github.calls import Answer, Call, Refused, invalid, matching, required, text_of
+from rehearsal.github.memory import Memory
+from rehearsal.github.place import Json, Unknown
+
+STATES = ("error", "failure", "inactive", "in_progress", "queued", "pending", "success")
+
+
+def show_run(hub: Memory, call: Call) -> Answer:
+    return Answer(hub.find("runs", id=call.words["run"]))
+
+
+def list_artifacts(hub: Memory, call: Call) -> Answer:
+    run, name = show_run(hub, call).content, call.query.get("name")
+    found = [one for one in hub.known["artifacts"] if one["workflow_run"]["id"] == run["id"]]
+    return Answer([one for one in found if name in (None, one["name"])], name="artifacts")
+
+
+def download_artifact(hub: Memory, call: Call) -> Answer:
+    """Send on to the storage, which is another host, needs no token, and refuses one."""
+    artifact = hub.find("artifacts", id=call.words["artifact"])
+    signature = next(blob for blob, known in hub.blobs.items() if known == artifact["id"])
+    storage = hub.url.replace("127.0.0.1", "localhost").removesuffix("/api/v3")
+    return Answer(None, 302, {"Location": f"{storage}/storage/{signature}.zip"})
+
+
+def create_check(hub: Memory, call: Call) -> Answer:
+    name, sha = required(call, "CheckRun", "name", "head_sha")
+    conclusion = call.body.get("conclusion")
+    check = {
+        "name": name, "head_sha": sha, "conclusion": conclusion, "details_url": call.body.get("details_url"),
+        "status": "completed" if conclusion else call.body.get("status", "queued"),
+        "output": {"title": None, "summary": None, "text": None, **(call.body.get("output") or {})},
+    }  # fmt: skip
+    return Answer(hub.add("check_runs", "check-runs/{id}", **check), 201)
+
+
+def list_checks(hub: Memory, call: Call) -> Answer:
+    sha = call.words["sha"] if re.fullmatch("[0-9a-f]{40}", call.words["sha"]) else hub.tip(call.words["sha"])
+    if sha is None:
+        raise Refused(422, f"No commit found for SHA: {call.words['sha']}")
+    found = [check for check in reversed(hub.known["check_runs"]) if check["head_sha"] == sha]
+    name = call.query.get("check_name")
+    return Answer([check for check in found if name in (None, check["name"])], name="check_runs")
+
+
+def list_deployments(hub: Memory, call: Call) -> Answer:
+    return Answer(matching(hub.known["deployments"], call, environment="all", ref="all", sha="all"))
+
+
+def create_deployment(hub: Memory, call: Call) -> Answer:
+    (ref,) = required(call, "Deployment", "ref")
+    sha = hub.tip(ref)
+    if sha is None:
+        raise Refused(422, f"No ref found for: {ref}")
+    about: Json = {"environment": "production", "task": "deploy", "description": None, "payload": {}}
+    told = {name: call.body.get(name, value) for name, value in about.items()}
+    who = hub.user(call.actor)
+    deployment = hub.add("deployments", "deployments/{id}", ref=ref, sha=sha, creator=who, **told)
+    deployment["statuses_url"] = f"{deployment['url']}/statuses"
+    return Answer(deployment, 201)
+
+
+def list_statuses(hub: Memory, call: Call) -> Answer:
+    url = hub.find("deployments", id=call.words["deployment"])["url"]
+    return Answer([status for status in reversed(hub.known["statuses"]) if status["deployment_url"] == url])
+
+
+def create_status(hub: Memory, call: Call) -> Answer:
+    deployment = hub.find("deployments", id=call.words["deployment"])
+    (state,) = required(call, "DeploymentStatus", "state")
+    if state not in STATES:
+        raise invalid("DeploymentStatus", "state", "invalid")
+    told = {name: call.body.get(name, "") for name in ("description", "log_url", "environment_url")}
+    told["environment"] = call.body.get("environment", deployment["environment"])
+    place = f"deployments/{deployment['id']}/statuses/{{id}}"
+    who, url = hub.user(call.actor), deployment["url"]
+    return Answer(hub.add("statuses", place, state=state, creator=who, deployment_url=url, **told), 201)
+
+
+def list_releases(hub: Memory, _: Call) -> Answer:
+    return Answer(hub.known["releases"][::-1])
+
+
+def create_release(hub: Memory, call: Call) -> Answer:
+    """From a tag that exists; GitHub would make a missing one, on a commit that nobody chose."""
+    (tag,) = required(call, "Release", "tag_name")
+    if any(release["tag_name"] == tag for release in hub.known["releases"]):
+        raise invalid("Release", "tag_name", "already_exists")
+    if hub.tip(f"refs/tags/{tag}") is None:
+        raise invalid("Release", "tag_name", "custom", "Published releases must have a valid tag")
+    about = {"name": tag, "draft": False, "prerelease": False, "target_commitish": "main"}
+    told = {name: call.body.get(name, value) for name, value in about.items()}
+    page, text = f"{hub.page}/releases/tag/{tag}", text_of(call, "Release")
+    who = hub.user(call.actor)
+    return Answer(hub.add("releases", "releases/{id}", tag_name=tag, html_url=page, body=text, author=who, **told), 201)
+
+
+def show_release(hub: Memory, call: Call) -> Answer:
+    return Answer(hub.find("releases", tag_name=call.words["tag"], draft=False))
+
+
+def latest_release(hub: Memory, _: Call) -> Answer:
+    for release in reversed(hub.known["releases"]):
+        if not release["draft"] and not release["prerelease"]:
+            return Answer(release)
+    raise Unknown("releases")

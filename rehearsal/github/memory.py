@@ -1,0 +1,183 @@
+"""What the stand-in for GitHub remembers, as plain dictionaries in the shapes in which GitHub's API tells them."""
+
+import json
+import secrets
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rehearsal.github.place import NOWHERE, Json, Place, Unknown
+
+KINDS = (
+    "issues", "pulls", "comments", "labels", "runs", "artifacts",
+    "check_runs", "deployments", "statuses", "releases",
+)  # fmt: skip
+
+
+def now() -> str:
+    """The time as the API writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Memory(Place):
+    """One repository, its pull requests and what belongs to them.
+
+    After each change everything is written to github.json in `folder`, for a look from outside; a new memory starts
+    empty. Records are what the API hands out; a pull request's list of labels is its issue's.
+    """
+
+    def __init__(self, folder: Path, repository: str, bare: Path | None, private: bool, url: str) -> None:
+        super().__init__(repository, bare, private, url)
+        self.folder = folder
+        self.known: dict[str, list[Json]] = {kind: [] for kind in KINDS}
+        self.blobs: dict[str, int] = {}  # what a storage address signs for: an artifact's id
+        self.lock = threading.RLock()
+        self._last_id = 1000
+        (folder / "artifacts").mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """Keep others out, and write the new state down."""
+        with self.lock:
+            yield
+            scratch = self.folder / "github.json.part"
+            scratch.write_text(json.dumps(self.known, indent=1), encoding="utf-8")
+            scratch.replace(self.folder / "github.json")
+
+    def find(self, kind: str, **wanted: Any) -> Json:
+        """The first record with these values; numbers may come as text, as they stand in a path."""
+        for record in self.known[kind]:
+            if all(str(record.get(key)) == str(value) for key, value in wanted.items()):
+                return record
+        raise Unknown(f"{kind} {wanted}")
+
+    def add(self, kind: str, place: str = "", **fields: Any) -> Json:
+        """Remember a record under an id of its own; its `url` is `place` in the API, {id} filled in."""
+        self._last_id += 1
+        url = {"url": f"{self.api}/{place.format(id=self._last_id)}"} if place else {}
+        record = {"id": self._last_id, **url, **fields, "created_at": now(), "updated_at": now()}
+        self.known[kind].append(record)
+        return record
+
+    def open_issue(self, title: str, body: str, user: str, labels: Iterable[str], page: str = "issues") -> Json:
+        """The record of a new issue; a pull request is one, too, and they share their numbers."""
+        number = len(self.known["issues"]) + 1
+        url = f"{self.api}/issues/{number}"
+        return self.add(
+            "issues", f"issues/{number}", number=number, title=title, body=body, state="open", user=self.user(user),
+            labels=[self.label(name) for name in labels], comments=0, comments_url=f"{url}/comments",
+            labels_url=f"{url}/labels{{/name}}", html_url=f"{self.page}/{page}/{number}", closed_at=None,
+        )  # fmt: skip
+
+    def label(self, name: str, **looks: str) -> Json:
+        """The repository's label of this name, made where it is missing, as GitHub does."""
+        try:
+            return self.find("labels", name=name)
+        except Unknown:
+            return self.add("labels", f"labels/{name}", name=name, **{"color": "ededed", "description": "", **looks})
+
+    def open_pull_request(
+        self, head_branch: str, head_sha: str, base: str = "main", title: str = "A change", body: str = "",
+        user: str = "ann", fork: str | None = None, labels: Iterable[str] = (),
+    ) -> int:  # fmt: skip
+        """Open one, from `fork`'s copy of the repository where an owner is given; its number."""
+        with self.change():
+            issue = self.open_issue(title, body, user, labels, page="pull")
+            shared = {name: issue[name] for name in issue if name not in ("id", "url", "comments", "labels_url")}
+            number = issue["number"]
+            pull = self.add(
+                "pulls", f"pulls/{number}", **shared, draft=False, merged=False, merged_at=None, mergeable=True,
+                merge_commit_sha=None, issue_url=issue["url"], head=self.end(head_branch, head_sha, self.fork(fork)),
+                base=self.end(base, self.tip(f"refs/heads/{base}") or NOWHERE, self.repository),
+            )  # fmt: skip
+            issue["pull_request"] = {"url": pull["url"], "html_url": pull["html_url"]}
+        return number
+
+    def edit(self, number: Any, **fields: Any) -> Json:
+        """Change an issue and the pull request that it may be; the issue."""
+        issue = self.find("issues", number=number)
+        if "labels" in fields:
+            issue["labels"][:] = [self.label(name) for name in fields.pop("labels")]  # the pull request holds this list
+        if "state" in fields:
+            fields["closed_at"] = now() if fields["state"] == "closed" else None
+        for record in [issue, *(pull for pull in self.known["pulls"] if pull["number"] == issue["number"])]:
+            record.update(fields, updated_at=now())
+        return issue
+
+    def update_head(self, number: int, sha: str) -> None:
+        """A push to the pull request's branch."""
+        with self.change():
+            self.find("pulls", number=number)["head"]["sha"] = sha
+
+    def merge(self, number: int, sha: str) -> None:
+        """Close as merged by commit `sha`."""
+        with self.change():
+            self.edit(number, state="closed")
+            self.find("pulls", number=number).update(merged=True, merged_at=now(), merge_commit_sha=sha)
+
+    def add_label(self, number: int, name: str) -> None:
+        """Put a label on an issue or a pull request."""
+        with self.change():
+            names = [label["name"] for label in self.find("issues", number=number)["labels"]]
+            self.edit(number, labels=dict.fromkeys([*names, name]))
+
+    def comments(self, number: int) -> list[Json]:
+        """Comments of an issue or a pull request, oldest first."""
+        url = self.find("issues", number=number)["url"]
+        return [comment for comment in self.known["comments"] if comment["issue_url"] == url]
+
+    def add_run(
+        self, name: str, head_sha: str, head_branch: str, event: str = "pull_request", fork: str | None = None,
+        conclusion: str | None = "success", status: str = "completed", path: str = "", actor: str = "ann",
+    ) -> int:  # fmt: skip
+        """A run of the workflow called `name`; for a fork's run `pull_requests` stays empty, as on GitHub."""
+        with self.change():
+            label = f"{self.repository.split('/')[0]}:{head_branch}"
+            opened = [pull for pull in self.known["pulls"] if pull["state"] == "open" and not fork]
+            pulls = [pull for pull in opened if pull["head"]["label"] == label]
+            run = self.add(
+                "runs", "actions/runs/{id}", name=name, event=event, status=status, conclusion=conclusion,
+                head_sha=head_sha, head_branch=head_branch, path=path or f".github/workflows/{name}.yml",
+                run_attempt=1, run_number=len(self.known["runs"]) + 1, actor=self.user(actor),
+                repository=self.home(), head_repository=self.home(self.fork(fork)),
+                pull_requests=[{key: pull[key] for key in ("id", "number", "url", "head", "base")} for pull in pulls],
+            )  # fmt: skip
+            run["html_url"] = f"{self.page}/actions/runs/{run['id']}"
+            run["artifacts_url"] = f"{run['url']}/artifacts"
+        return run["id"]
+
+    def add_artifact(self, run_id: int, name: str, zip_bytes: bytes) -> int:
+        """What a run uploaded, as the zip file that GitHub makes of it."""
+        with self.change():
+            run = self.find("runs", id=run_id)
+            origin = {"id": run_id, "head_sha": run["head_sha"], "head_branch": run["head_branch"]}
+            artifact = self.add(
+                "artifacts", "actions/artifacts/{id}", name=name, size_in_bytes=len(zip_bytes), expired=False,
+                workflow_run=origin,
+            )  # fmt: skip
+            artifact["archive_download_url"] = f"{artifact['url']}/zip"
+            self.blobs[secrets.token_hex(16)] = artifact["id"]
+            (self.folder / "artifacts" / f"{artifact['id']}.zip").write_bytes(zip_bytes)
+        return artifact["id"]
+
+    def pull_request_event(self, number: int, action: str, label: str | None = None, sender: str | None = None) -> Json:
+        """The payload of `pull_request` (and `pull_request_target`); `sender` is the author unless named."""
+        pull = self.find("pulls", number=number)
+        named = {"label": self.label(label)} if label else {}
+        who = self.user(sender or pull["user"]["login"])
+        return _copy(action=action, number=number, pull_request=pull, **named, repository=self.home(), sender=who)
+
+    def workflow_run_event(self, run_id: int, action: str = "completed") -> Json:
+        """The payload of `workflow_run`."""
+        run = self.find("runs", id=run_id)
+        workflow = {"name": run["name"], "path": run["path"], "state": "active"}
+        return _copy(action=action, workflow_run=run, workflow=workflow, repository=self.home(), sender=run["actor"])
+
+
+def _copy(**payload: Any) -> Json:
+    """A payload doesn't change after the event."""
+    copied: Json = json.loads(json.dumps(payload))
+    return copied

@@ -1,0 +1,46 @@
+"""The table of what the API answers: method, path, the permission that it takes and its level, and who answers."""
+
+from collections.abc import Callable
+
+from rehearsal.github import conversations, deliveries
+from rehearsal.github.calls import Answer, Call
+from rehearsal.github.memory import Memory
+
+Function = Callable[[Memory, Call], Answer]
+R = "/repos/OWNER/REPO"
+# `talk`: issues, or pull-requests as well where the number is a pull request's.
+ROUTES: tuple[tuple[str, str, str, str, Function], ...] = (
+    ("GET", "/users/LOGIN", "", "", conversations.show_user),
+    ("GET", R, "", "", conversations.show_repository),
+    ("GET", f"{R}/pulls", "pull-requests", "read", conversations.list_pulls),
+    ("POST", f"{R}/pulls", "pull-requests", "write", conversations.create_pull),
+    ("GET", f"{R}/pulls/NUMBER", "pull-requests", "read", conversations.show_pull),
+    ("PATCH", f"{R}/pulls/NUMBER", "pull-requests", "write", conversations.edit_pull),
+    ("GET", f"{R}/issues", "issues", "read", conversations.list_issues),
+    ("POST", f"{R}/issues", "issues", "write", conversations.create_issue),
+    ("GET", f"{R}/issues/NUMBER", "talk", "read", conversations.show_issue),
+    ("PATCH", f"{R}/issues/NUMBER", "talk", "write", conversations.edit_issue),
+    ("GET", f"{R}/issues/NUMBER/comments", "talk", "read", conversations.list_comments),
+    ("POST", f"{R}/issues/NUMBER/comments", "talk", "write", conversations.create_comment),
+    ("GET", f"{R}/issues/comments/COMMENT", "talk", "read", conversations.show_comment),
+    ("PATCH", f"{R}/issues/comments/COMMENT", "talk", "write", conversations.edit_comment),
+    ("DELETE", f"{R}/issues/comments/COMMENT", "talk", "write", conversations.delete_comment),
+    ("GET", f"{R}/issues/NUMBER/labels", "talk", "read", conversations.list_labels_of),
+    ("POST", f"{R}/issues/NUMBER/labels", "talk", "write", conversations.add_labels),
+    ("DELETE", f"{R}/issues/NUMBER/labels/LABEL", "talk", "write", conversations.remove_label),
+    ("GET", f"{R}/labels", "talk", "read", conversations.list_labels),
+    ("POST", f"{R}/labels", "talk", "write", conversations.create_label),
+    ("GET", f"{R}/actions/runs/RUN", "actions", "read", deliveries.show_run),
+    ("GET", f"{R}/actions/runs/RUN/artifacts", "actions", "read", deliveries.list_artifacts),
+    ("GET", f"{R}/actions/artifacts/ARTIFACT/zip", "actions", "read", deliveries.download_artifact),
+    ("POST", f"{R}/check-runs", "checks", "write", deliveries.create_check),
+    ("GET", f"{R}/commits/SHA/check-runs", "checks", "read", deliveries.list_checks),
+    ("GET", f"{R}/deployments", "deployments", "read", deliveries.list_deployments),
+    ("POST", f"{R}/deployments", "deployments", "write", deliveries.create_deployment),
+    ("GET", f"{R}/deployments/DEPLOYMENT/statuses", "deployments", "read", deliveries.list_statuses),
+    ("POST", f"{R}/deployments/DEPLOYMENT/statuses", "deployments", "write", deliveries.create_status),
+    ("GET", f"{R}/releases", "contents", "read", deliveries.list_releases),
+    ("POST", f"{R}/releases", "contents", "write", deliveries.create_release),
+    ("GET", f"{R}/releases/latest", "contents", "read", deliveries.latest_release),
+    ("GET", f"{R}/releases/tags/TAG", "contents", "read", deliveries.show_release),
+)

@@ -1,0 +1,60 @@
+"""One comment a pull request, updated in place: by CML where it can, else through the API under the same watermark."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from github.PullRequest import PullRequest
+
+from mlops.judging import publishing
+
+BOT = "github-actions[bot]"
+CML_READS = 30  # CML 0.20.6 looks for its comment among the first 30 only, and would add a second one
+
+
+def post(pull: PullRequest, report: Path, cml: Path) -> str:
+    """Create or update the comment; its address.
+
+    Parameters
+    ----------
+    report
+        Markdown file with the comment's text.
+    cml
+        Folder with a checkout of iterative/cml; where it is missing or fails, the API does.
+    """
+    comments = list(pull.get_issue_comments())
+    marked = [i for i, comment in enumerate(comments) if publishing.is_marked(comment.body or "")]
+    place = next((i for i in marked if comments[i].user.login == BOT), None)
+    forged = [i for i in marked if comments[i].user.login != BOT]  # CML would write into a stranger's comment
+    if not forged and (place is None or place < CML_READS):
+        url = _by_cml(pull, report, cml)
+        if url:
+            return url
+    body = publishing.watermarked(report.read_text(encoding="utf-8"), pull.head.sha)
+    if place is None:
+        return pull.create_issue_comment(body).html_url
+    comments[place].edit(body)
+    return comments[place].html_url
+
+
+def _by_cml(pull: PullRequest, report: Path, cml: Path) -> str | None:
+    """The comment's address, or None where CML isn't there or refuses."""
+    if not (cml / "bin/cml.js").exists():
+        print("CML isn't there: commenting through the API", file=sys.stderr)
+        return None
+    commands = [
+        ["npm", "ci", "--ignore-scripts", "--omit=dev", "--silent", "--prefix", str(cml)],
+        [
+            "node", str(cml / "bin/cml.js"), "comment", "update", f"--repo={pull.base.repo.html_url}",
+            f"--target=pr/{pull.number}", "--publish=false", f"--watermark-title={publishing.TITLE}", str(report),
+        ],
+    ]  # fmt: skip
+    for command in commands:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env={**os.environ, "ITERATIVE_DO_NOT_TRACK": "true"}
+        )
+        if done.returncode:
+            print(f"{' '.join(command)}: {done.stderr or done.stdout}\ncommenting through the API", file=sys.stderr)
+            return None
+    return done.stdout.strip().splitlines()[-1]

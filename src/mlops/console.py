@@ -1,0 +1,63 @@
+"""What a person sees: progress and a rendered report in a terminal, plain text where there is none."""
+
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.markdown import Markdown
+from rich.table import Table
+
+Say = Callable[[str, str], None]
+
+
+@contextmanager
+def progress() -> Iterator[Say]:
+    """Show what each side is at: a live table in a terminal, else one line a step."""
+    console, start = Console(stderr=True), time.monotonic()
+    current: dict[str, str] = {}
+    if not console.is_terminal or console.is_dumb_terminal:
+        yield lambda side, step: print(f"{side}: {step}", file=sys.stderr, flush=True)
+        return
+
+    def table() -> Table:
+        grid = Table.grid(padding=(0, 2))
+        for side, step in current.items():
+            grid.add_row(f"[bold]{side}", step, f"[dim]{time.monotonic() - start:.0f} s")
+        return grid
+
+    with Live(get_renderable=table, console=console, transient=True, refresh_per_second=4):
+        yield lambda side, step: current.__setitem__(side, step)
+
+
+def show(markdown: str) -> None:
+    """Print a report: rendered in a terminal, else as it is."""
+    console = Console()
+    if console.is_terminal and not console.is_dumb_terminal:  # which neither folds sections nor draws charts
+        titled = re.sub(r"<details><summary>(.*)</summary>", r"#### \1", markdown).replace("</details>", "")
+        console.print(Markdown(re.sub(r"```mermaid.*?```", "", titled, flags=re.DOTALL)))
+    else:
+        print(markdown)
+
+
+def summary(markdown: str) -> None:
+    """Append to the summary of the workflow's run, where there is a workflow."""
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if path:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(markdown)
+
+
+def say(text: str) -> None:
+    """Print a line as it is."""
+    print(text, flush=True)
+
+
+def fail(message: str) -> None:
+    """Say what failed, on standard error."""
+    print(f"failed: {message}", file=sys.stderr)

@@ -1,0 +1,192 @@
+"""A pull request on this machine: train both sides on the same sample, let the base's judge compare them."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from mlops import workspace
+from mlops.contract import BadInput, decode, save
+from mlops.judging import changes, gate
+from mlops.judging.record import Changes, Comparison, Facts, Side
+from mlops.workspace import StepFailed, Workspace, git
+
+SCRATCH = ".dvc/tmp/experiment"
+JUDGE_FILES = (
+    "pipelines/", ".github/", ".dvc/", "src/mlops/", "dvc.yaml", "noxfile.py", "Makefile", "pyproject.toml", "uv.lock",
+)  # fmt: skip
+JUDGE_PARAMS = ("judge", "prepare", "validate")
+Say = Callable[[str, str], None]
+
+
+class Failed(Exception):
+    """One side (`base`, `head` or `judge`) could not be trained or judged."""
+
+    def __init__(self, side: str, reason: str) -> None:
+        super().__init__(f"{side}: {reason}")
+        self.side, self.reason = side, reason
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to compare: the work tree at `root`, uncommitted changes included, with the commit `base`."""
+
+    root: Path
+    base: str
+    sample_rows: int | None = None
+    accept_incomparable: bool = False
+
+
+def default_base(root: Path) -> str:
+    """Main: the remote's, where there is one."""
+    known = git(root, "for-each-ref", "--format=%(refname:short)", "refs/remotes/origin/main", "refs/heads/main")
+    if not known:
+        raise BadInput("there is no branch called main; say what to compare with: `--base REV`")
+    return known.splitlines()[-1]
+
+
+def warm(request: Request, say: Say) -> None:
+    """Train the base alone, as `run` would, so that DVC's cache has it when pull requests come."""
+    base = Workspace.lay(request.root, _merge_base(request.root, request.base), request.root / SCRATCH / "base")
+    _set_sample(base, base.params()["judge"], request)
+    _reproduce(base, "train", say)
+
+
+def run(request: Request, say: Say) -> Comparison:
+    """Compare.
+
+    Raises
+    ------
+    Failed
+        A side could not be trained; says which, and why.
+    """
+    root, scratch = request.root, request.root / SCRATCH
+    status = subprocess.Popen(["dvc", "status", "--quiet", "data.dvc"], cwd=root, stderr=subprocess.DEVNULL)
+    base_id = _merge_base(root, request.base)
+    head_tree = workspace.snapshot(root)
+    base = Workspace.lay(root, base_id, scratch / "base")
+    head = Workspace.lay(root, head_tree, scratch / "head")
+    facts = _facts(request, base_id, head_tree, base, head)
+    if status.wait() and _take_data(head):
+        facts = msgspec.structs.replace(facts, head=msgspec.structs.replace(facts.head, dirty=True))
+    before, after = (workspace.fingerprint(side.folder, "train") for side in (base, head))
+    if before == after:
+        return gate.without_training("unchanged", facts, [])
+    _train(base, head, request, say)
+    moved = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+    test = _test_rows(base, head, moved, say)
+    save(scratch / "facts.json", msgspec.structs.replace(facts, released=_released(root, test)))
+    say("judge", "compare")
+    command = ["python", "-m", "pipelines.compare", str(base.folder), str(head.folder), str(test), str(scratch)]
+    _step("judge", lambda: base.run(command, base.environment()))
+    return decode(Comparison, (scratch / "comparison.json").read_bytes(), "comparison.json")
+
+
+def _train(base: Workspace, head: Workspace, request: Request, say: Say) -> None:
+    """Train both sides at once, on samples of the share that fits the head."""
+    limits = base.params()["judge"]
+    for side in (base, head):
+        _set_sample(side, limits, request)
+    with ThreadPoolExecutor(2) as pool:
+        for job in [pool.submit(_reproduce, side, "train", say) for side in (head, base)]:
+            job.result()
+    wanted = _sample(head)["halvings"]
+    if _sample(base)["halvings"] != wanted:  # the data grew or shrank across a power of two
+        base.set_params("prepare", sample_rows=-(-_sample(base)["of"] // 2**wanted))
+        _reproduce(base, "train", say)
+
+
+def _set_sample(side: Workspace, limits: dict[str, Any], request: Request) -> None:
+    side.set_params("prepare", sample_rows=request.sample_rows or limits["sample_rows"], samples=limits["trainings"])
+
+
+def _sample(side: Workspace) -> dict[str, int]:
+    """From how many training rows the side's samples were taken, and how often these were halved."""
+    import pyarrow.parquet as pq
+
+    metadata = pq.read_schema(side.folder / "artifacts/train.parquet").metadata
+    sample: dict[str, int] = json.loads(metadata[b"PANDAS_ATTRS"])["sample"]
+    return sample
+
+
+def _test_rows(base: Workspace, head: Workspace, moved: set[str], say: Say) -> Path:
+    """The head's test rows as the base splits them: from the head's own run, unless it changed how that is done."""
+    if not any("prepare" in name or name.startswith(("src/mlops/", "pipelines/")) for name in moved):
+        return head.folder / "artifacts/test.parquet"
+    neutral = Workspace.lay(base.root, base.tree, base.folder.with_name("neutral"))
+    for path in ("data.dvc", "src/problem/schema.py"):
+        shutil.copy2(head.folder / path, neutral.folder / path)
+    _step("head", lambda: neutral.reproduce("prepare", lambda stage: say("test", stage)))
+    return neutral.folder / "artifacts/test.parquet"
+
+
+def _released(root: Path, test: Path) -> int:
+    """How many released versions were tested on exactly these rows."""
+    with test.open("rb") as file:
+        wanted = hashlib.file_digest(file, "md5").hexdigest()
+    return sum(_locked_test(root, tag) == wanted for tag in git(root, "tag", "--list", "model@v*").splitlines())
+
+
+def _locked_test(root: Path, tag: str) -> str | None:
+    try:
+        stages: dict[str, Any] = yaml.safe_load(git(root, "show", f"{tag}:dvc.lock"))["stages"]
+    except BadInput:
+        return None
+    outs = [out for stage in stages.values() for out in stage.get("outs", ())]
+    return next((out["md5"] for out in outs if out["path"] == "artifacts/test.parquet"), None)
+
+
+def _merge_base(root: Path, revision: str) -> str:
+    return git(root, "merge-base", "HEAD", git(root, "rev-parse", "--verify", f"{revision}^{{commit}}"))
+
+
+def _reproduce(side: Workspace, stage: str, say: Say) -> None:
+    _step(side.name, lambda: side.reproduce(stage, lambda started: say(side.name, started)))
+
+
+def _step(name: str, action: Callable[[], None]) -> None:
+    try:
+        action()
+    except StepFailed as error:
+        raise Failed(name, str(error)) from None
+
+
+def _take_data(head: Workspace) -> bool:
+    """Data that was changed but not yet `dvc add`ed counts as the head's, too."""
+    if not (head.root / "data").is_dir():
+        return False
+    shutil.copytree(head.root / "data", head.folder / "data", dirs_exist_ok=True)
+    _step("head", lambda: head.run(["dvc", "commit", "--quiet", "--force", "data.dvc"], head.environment()))
+    return True
+
+
+def _facts(request: Request, base_id: str, head_tree: str, base: Workspace, head: Workspace) -> Facts:
+    root = request.root
+    head_id, *subjects = git(root, "log", "-1", "--format=%H%n%s", "HEAD").splitlines()
+    base_subject = git(root, "log", "-1", "--format=%s", base_id)
+    numbers = [line.split("\t", 2) for line in git(root, "diff", "--numstat", base_id, head_tree).splitlines()]
+    params = changes.params(base.params(), head.params())
+    flagged = [path for _, _, path in numbers if path.startswith(JUDGE_FILES)]
+    flagged += [f"params.yaml: {row.what}" for row in params if row.what.split(".")[0] in JUDGE_PARAMS]
+    return Facts(
+        base=Side(commit=base_id, subject=base_subject[:500]),
+        head=Side(
+            commit=head_id,
+            subject=" ".join(subjects)[:500],
+            dirty=git(root, "rev-parse", "HEAD^{tree}") != head_tree,
+        ),
+        changes=Changes(
+            flagged=flagged[:200],
+            files=[f"{path} (+{added} -{removed})"[:500] for added, removed, path in numbers][:500],
+            params=params,
+        ),
+        accept_incomparable=request.accept_incomparable,
+    )

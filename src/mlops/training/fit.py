@@ -1,0 +1,97 @@
+"""Fit an estimator on training rows and turn it into an artifact."""
+
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+from mlops.artifact import Model, tensor
+from mlops.contract import BadInput, Golden, ModelInfo, Schema
+from mlops.training import export, profile, sample
+
+GOLDEN_ROWS = 20
+
+Build = Callable[[int], BaseEstimator]
+
+
+def frame(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """The inputs as the estimator sees them: exactly what model.onnx will see (float32 numbers, "" for no text)."""
+    return pd.DataFrame({name: tensor(rows[name], schema.columns[name].type).ravel() for name in schema.inputs})
+
+
+def target(rows: pd.DataFrame, schema: Schema) -> NDArray[Any]:
+    """The target, shape (n_rows,): float64 for regression, else class labels."""
+    values = rows[schema.target]
+    kind = schema.columns[schema.target].type
+    if schema.task == "regression":
+        return values.to_numpy(np.float64)
+    return values.to_numpy(object) if kind == "text" else values.to_numpy(np.int64)
+
+
+def fit(
+    build: Build, rows: pd.DataFrame, schema: Schema, seed: int, known: list[Any] | None = None
+) -> tuple[bytes, list[Any]]:
+    """Train once.
+
+    Parameters
+    ----------
+    known
+        The classes that another sample had, which this one must have, too.
+
+    Returns
+    -------
+    The bytes of model.onnx, checked to predict what the estimator predicts, and the classes (empty for regression).
+    """
+    inputs, wanted = frame(rows, schema), target(rows, schema)
+    estimator = build(seed)
+    try:
+        estimator.fit(inputs, wanted)
+    except ValueError as error:
+        raise BadInput(f"src/problem: the estimator refuses its {len(rows)} training rows: {error}") from None
+    graph = export.to_onnx(estimator, schema)
+    export.check(graph, estimator, inputs, wanted, schema)
+    classes = [] if schema.task == "regression" else list(estimator.classes_.tolist())
+    if known is not None and classes != known:
+        raise BadInput(
+            f"column '{schema.target}': one sample of {len(rows)} training rows has the classes {classes}, another "
+            f"{known}; raise sample_rows, or merge rare classes"
+        )
+    return graph, classes
+
+
+def samples(rows: pd.DataFrame) -> list[pd.DataFrame]:
+    """The samples that `prepare` marked, in order, without the marks."""
+    marks = [name for name in rows.columns if name.startswith(sample.MARK)]
+    return [rows.loc[rows[mark]].drop(columns=marks) for mark in marks]
+
+
+def describe(
+    graph: bytes, classes: list[Any], rows: pd.DataFrame, schema: Schema, seed: int, settings: Mapping[str, Any]
+) -> ModelInfo:
+    """The content of model.json for a model trained on `rows`."""
+    info = ModelInfo(
+        format=1,
+        task=schema.task,
+        classes=classes,
+        schema=schema,
+        seed=seed,
+        settings=dict(settings),
+        rows=len(rows),
+        data=rows.attrs.get("data", {}),
+        libraries={name: version(name) for name in ("scikit-learn", "skl2onnx", "onnx", "numpy", "pandas")},
+        golden=Golden(rows={}, predictions=[]),
+        profile=profile.describe(rows, schema),
+    )
+    few = rows.iloc[np.linspace(0, len(rows) - 1, min(GOLDEN_ROWS, len(rows))).astype(int)]
+    predictions = Model(graph, info).predict(few)
+    plain = {name: _plain(few[name]) for name in schema.inputs}
+    return msgspec.structs.replace(info, golden=Golden(rows=plain, predictions=predictions.tolist()))
+
+
+def _plain(values: "pd.Series[Any]") -> list[float | str | None]:
+    return [None if value != value else value for value in values.tolist()]

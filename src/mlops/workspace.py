@@ -1,0 +1,224 @@
+"""A state of the repository in a folder of its own: its own code, its own locked environment, DVC's cache shared."""
+
+import configparser
+import hashlib
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mlops.contract import BadInput
+
+STARTED = re.compile(r"^(?:Running stage|Stage) '(\w+)'(.*)")
+
+
+class StepFailed(Exception):
+    """A command of one workspace ended with an error: `str()` is what it had to say."""
+
+
+def git(root: Path, *words: str, **environment: str) -> str:
+    """Output of a git command.
+
+    Raises
+    ------
+    BadInput
+        git refused; says what it said.
+    """
+    done = subprocess.run(
+        ["git", "-C", str(root), *words], capture_output=True, text=True, env={**os.environ, **environment}, check=False
+    )
+    if done.returncode:
+        raise BadInput(f"git {' '.join(words)}: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def snapshot(root: Path) -> str:
+    """Tree of the work tree as it is, uncommitted and untracked files included; index and branch stay untouched."""
+    index = Path(git(root, "rev-parse", "--absolute-git-dir")) / "index"
+    scratch = index.with_name(f"index.snapshot.{os.getpid()}")
+    try:
+        if index.exists():
+            shutil.copy2(index, scratch)
+        git(root, "add", "--all", GIT_INDEX_FILE=str(scratch))
+        return git(root, "write-tree", GIT_INDEX_FILE=str(scratch))
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _quiet(stage: str) -> None:
+    """Hear of a stage, and say nothing."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A tree of `root`'s repository, checked out in `folder`."""
+
+    root: Path
+    tree: str
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @classmethod
+    def lay(cls, root: Path, tree: str, folder: Path) -> "Workspace":
+        """Check `tree` (a commit or tree id) out into `folder`, which is emptied first."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        index = folder.with_name(f"{folder.name}.index")
+        try:
+            git(root, "read-tree", tree, GIT_INDEX_FILE=str(index))
+            git(root, "checkout-index", "--all", f"--prefix={folder}/", GIT_INDEX_FILE=str(index))
+        finally:
+            index.unlink(missing_ok=True)
+        (folder / ".dvc/config.local").write_text(_dvc_config(root, folder), encoding="utf-8")
+        _forget_persist(folder / "dvc.yaml")
+        return cls(root, tree, folder)
+
+    def params(self) -> dict[str, Any]:
+        """The content of params.yaml, unchecked: another version of the code may have written it."""
+        content: dict[str, Any] = yaml.safe_load((self.folder / "params.yaml").read_text(encoding="utf-8"))
+        return content
+
+    def set_params(self, block: str, **values: Any) -> None:
+        """Change keys of one block of params.yaml."""
+        content = self.params()
+        content[block] |= values
+        (self.folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+    def environment(self) -> dict[str, str]:
+        """Variables under which this tree's steps run, in an environment of its own where its lock differs."""
+        prefix = Path(sys.prefix)
+        if _locked(self.folder) != _locked(self.root):
+            prefix = self._own_environment()
+        return {
+            **{name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")},
+            "PATH": f"{prefix / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
+            "PYTHONHASHSEED": "0",
+            "OMP_NUM_THREADS": str(
+                max(1, (os.cpu_count() or 2) // 2)
+            ),  # two sides that want all cores stall each other
+            "DVC_NO_ANALYTICS": "true",
+        }
+
+    def _own_environment(self) -> Path:
+        digest = hashlib.sha256((self.folder / "uv.lock").read_bytes()).hexdigest()[:16]
+        prefix = self.root / ".dvc/tmp/environments" / digest
+        self.run(
+            ["uv", "sync", "--quiet", "--frozen", "--no-default-groups", "--group=training", "--group=pipeline"],
+            {**os.environ, "UV_PROJECT_ENVIRONMENT": str(prefix), "UV_COMPILE_BYTECODE": "1"},
+        )
+        return prefix
+
+    def reproduce(self, stage: str, started: Callable[[str], None] = _quiet) -> None:
+        """`dvc repro` up to `stage`, data pulled where it is missing; `started` hears of each stage that runs."""
+        self.run(["dvc", "repro", "--pull", stage], self.environment(), started)
+
+    def run(self, command: list[str], environment: dict[str, str], started: Callable[[str], None] = _quiet) -> None:
+        """Run a command in the folder.
+
+        Raises
+        ------
+        StepFailed
+            With the errors that it printed, or its last lines.
+        """
+        lines: list[str] = []
+        with subprocess.Popen(
+            command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            for line in process.stdout or ():
+                lines.append(line.rstrip())
+                stage = STARTED.match(line)
+                if stage and "skipping" not in stage[2]:
+                    started(stage[1])
+        if process.returncode:
+            raise StepFailed("\n".join(_errors(lines)))
+
+
+def fingerprint(folder: Path, last: str) -> dict[str, Any]:
+    """Everything that the stages up to `last` depend on in a tree, by name: commands, files, params, data."""
+    found: dict[str, Any] = {}
+    for name, stage in yaml.safe_load((folder / "dvc.yaml").read_text(encoding="utf-8"))["stages"].items():
+        found[f"{name}: cmd"] = stage["cmd"]
+        for path in stage.get("deps", ()):
+            found[path] = _content(folder, path)
+        for entry in stage.get("params", ()):
+            for file, keys in entry.items() if isinstance(entry, dict) else (("params.yaml", [entry]),):
+                found |= {f"{file}: {key}": _value(folder / file, key) for key in keys}
+        if name == last:
+            break
+    return found
+
+
+def _content(folder: Path, path: str) -> Any:
+    """What a dependency holds; for a DVC output its recorded hash, for another stage's output nothing."""
+    pointer, file = folder / f"{path}.dvc", folder / path
+    if pointer.exists():
+        return yaml.safe_load(pointer.read_text(encoding="utf-8"))["outs"][0]["md5"]
+    if file.is_dir():
+        inner = sorted(file.rglob("*"))
+        return [
+            (str(p.relative_to(file)), p.read_bytes()) for p in inner if p.is_file() and "__pycache__" not in p.parts
+        ]
+    return file.read_bytes() if file.is_file() and not path.startswith("artifacts/") else None
+
+
+def _value(file: Path, key: str) -> Any:
+    text = file.read_text(encoding="utf-8")
+    value: Any = tomllib.loads(text) if file.suffix == ".toml" else yaml.safe_load(text)
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def _locked(folder: Path) -> bytes:
+    path = folder / "uv.lock"
+    return path.read_bytes() if path.exists() else b""
+
+
+def _forget_persist(pipeline: Path) -> None:
+    """Drop `persist` from outputs: it keeps them out of the run cache, by which a scratch tree lives."""
+    content = yaml.safe_load(pipeline.read_text(encoding="utf-8"))
+    for stage in content["stages"].values():
+        for out in [*stage.get("outs", ()), *stage.get("metrics", ())]:
+            for options in out.values() if isinstance(out, dict) else ():
+                options.pop("persist", None)
+    pipeline.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+def _dvc_config(root: Path, folder: Path) -> str:
+    """config.local for a workspace: no git, the repository's cache, and folder remotes that the tree itself lacks."""
+    config = configparser.ConfigParser(interpolation=None)
+    config.read([root / ".dvc/config", root / ".dvc/config.local"], encoding="utf-8")
+    local = configparser.ConfigParser(interpolation=None)
+    local.read(root / ".dvc/config.local", encoding="utf-8")
+    cache = (root / ".dvc" / config.get("cache", "dir", fallback="cache")).resolve()
+    for section, values in {"core": {"no_scm": "true"}, "cache": {"dir": str(cache), "type": "hardlink,copy"}}.items():
+        local.read_dict({section: values})
+    for section in config.sections():
+        url = config.get(section, "url", fallback="://")
+        if "://" not in url and not (folder / ".dvc" / url).exists():
+            local.read_dict({section: {"url": str((root / ".dvc" / url).resolve())}})
+    text = io.StringIO()
+    local.write(text)
+    return text.getvalue()
+
+
+def _errors(lines: list[str]) -> list[str]:
+    """The lines that say what is wrong: ours, else the end of a traceback, else what came last."""
+    ours = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    if ours:
+        first = next(i for i, line in enumerate(lines) if line.startswith("error: "))
+        told = [line for line in lines[first:] if line and not line.startswith("ERROR: ")]
+        return [line.removeprefix("error: ") for line in told][:25]
+    return [line for line in lines if line.strip() and not line.startswith("> ")][-12:]

@@ -1,0 +1,1 @@
+"""Yours: what the data means (schema), what the model sees (features), how it learns (model)."""

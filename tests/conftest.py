@@ -1,0 +1,106 @@
+"""Real projects in temporary folders: clones of this work tree, with DVC, git and the locked environment."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SAMPLE = "8000"
+ENVIRONMENT = {
+    **os.environ,
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    "GIT_AUTHOR_NAME": "Ann", "GIT_AUTHOR_EMAIL": "ann@example.com",
+    "GIT_COMMITTER_NAME": "Ann", "GIT_COMMITTER_EMAIL": "ann@example.com",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "OMP_NUM_THREADS": "1",
+    "UV_PROJECT_ENVIRONMENT": sys.prefix,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Project:
+    """A repository in a folder of its own."""
+
+    root: Path
+
+    def run(self, *command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command there; `stdout` and `stderr` are text."""
+        return subprocess.run(
+            command, cwd=self.root, env={**ENVIRONMENT, **environment}, capture_output=True, text=True, check=False
+        )
+
+    def must(self, *command: str, **environment: str) -> str:
+        """Run a command that succeeds; its output."""
+        done = self.run(*command, **environment)
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def step(self, name: str, *options: str) -> "subprocess.CompletedProcess[str]":
+        return self.run("python", "-m", f"pipelines.{name}", *options)
+
+    def experiment(self, *options: str) -> "subprocess.CompletedProcess[str]":
+        return self.step("experiment", "--sample", SAMPLE, *options)
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Replace text that must be there."""
+        text = (self.root / file).read_text(encoding="utf-8")
+        assert old in text, f"{file} no longer holds {old!r}"
+        (self.root / file).write_text(text.replace(old, new), encoding="utf-8")
+
+    def commit(self, message: str = "a change") -> None:
+        self.must("git", "add", "--all")
+        self.must("git", "commit", "--quiet", "--message", message)
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all test processes of this run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This work tree, uncommitted changes included, as the one commit of a repository on main."""
+    project = Project(tmp_path_factory.mktemp("template") / "template")
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file():
+            (project.root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, project.root / name)
+    project.must("git", "init", "--quiet", "--initial-branch=main")
+    project.commit("the template")
+    return project.root
+
+
+def clone(template: Path, folder: Path, shared: Path | None = None) -> Project:
+    """A clone on a branch of its own; with `shared`, DVC's cache is the one that all tests use."""
+    subprocess.run(["git", "clone", "--quiet", template, folder], env=ENVIRONMENT, check=True)
+    if shared:
+        (folder / ".dvc/config.local").write_text(f"[cache]\n    dir = {shared / 'dvc-cache'}\n", encoding="utf-8")
+    project = Project(folder)
+    project.must("git", "switch", "--quiet", "--create", "change")
+    return project
+
+
+@pytest.fixture
+def fresh_clone(template: Path, tmp_path: Path) -> Project:
+    """A clone that has seen nothing but git."""
+    return clone(template, tmp_path / "clone")
+
+
+@pytest.fixture
+def project(template: Path, tmp_path: Path, shared: Path) -> Project:
+    """A clone that shares DVC's cache with the other tests."""
+    return clone(template, tmp_path / "clone", shared)

@@ -1,0 +1,66 @@
+"""Workflows broken on purpose: each mutant must make at least one of the tests that read them fail."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from tests.conftest import Project
+
+CHECKS, EXPERIMENT, REPORT = (f".github/workflows/{name}.yml" for name in ("checks", "experiment", "report"))
+COMMENTING = "src/mlops/commenting.py"
+STATIC = "tests/test_workflows.py"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    name: str
+    file: str
+    old: str
+    new: str
+    killer: str = STATIC
+
+
+MUTANTS = [
+    Mutant("missing permission", REPORT, "      pull-requests: write # comment\n", ""),
+    Mutant("one right too many", EXPERIMENT, "contents: read", "contents: write"),
+    Mutant("wrong artifact name", EXPERIMENT, "name: comparison\n", "name: report\n"),
+    Mutant("artifact only of an accepted change", EXPERIMENT, "always() && github.event_name", "github.event_name"),
+    Mutant("cache written by pull requests", EXPERIMENT, "actions/cache/restore@", "actions/cache@"),
+    Mutant("gate first", EXPERIMENT, " --no-gate $FULL", " $FULL"),
+    Mutant("gate last no more", EXPERIMENT, "pipelines.gate", "pipelines.gate || true"),
+    Mutant("secret for forks", EXPERIMENT, "          BASE:", "          KEY: ${{ secrets.KEY }}\n          BASE:"),
+    Mutant("rights of main for forks", EXPERIMENT, "  pull_request:\n", "  pull_request_target:\n"),
+    Mutant("unpinned action", CHECKS, "@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1", "@v7"),
+    Mutant("wrong event", REPORT, "workflows: [experiment]", "workflows: [checks]"),
+    Mutant("missing fetch-depth", EXPERIMENT, "fetch-depth: 0 #", "fetch-depth: 1 #"),
+    Mutant("merge commit instead of the head", EXPERIMENT, "github.event.pull_request.head.sha || ", "", STATIC),
+    Mutant("swallowed exit status", EXPERIMENT, "= success\n", "= success || true\n"),
+    Mutant("wrong needs", EXPERIMENT, "needs: [experiment]", "needs: []"),
+    Mutant("closing job skipped with what it needs", CHECKS, "if: always()", "if: success()"),
+    Mutant("untrusted text in a shell", EXPERIMENT, "pipelines.gate", "pipelines.gate ${{ github.head_ref }}"),
+    Mutant("trusted half runs the fork's code", REPORT, "false\n      - uses: ./",
+           "false\n          ref: ${{ github.event.workflow_run.head_sha }}\n      - uses: ./"),
+    Mutant("failure forgiven", EXPERIMENT, "      - if: github.event_name == 'pull_request' # the gate",
+           "      - continue-on-error: true\n        if: github.event_name == 'pull_request' # the gate"),
+    Mutant("`--publish` left on", COMMENTING, '"--publish=false", ', "", "tests/rehearsal/test_commenting.py"),
+    Mutant("second comment behind thirty", COMMENTING, "CML_READS = 30", "CML_READS = 3000",
+           "tests/rehearsal/test_commenting.py"),
+]  # fmt: skip
+
+
+def verdict(project: Project, killer: str) -> tuple[int, str]:
+    done = project.run("python", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", killer)
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize("killer", sorted({mutant.killer for mutant in MUTANTS}))
+def test_workflows_as_they_are_pass(killer: str, fresh_clone: Project) -> None:
+    status, output = verdict(fresh_clone, killer)
+    assert status == 0, output
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_mutant_is_killed(mutant: Mutant, fresh_clone: Project) -> None:
+    fresh_clone.edit(mutant.file, mutant.old, mutant.new)
+    status, output = verdict(fresh_clone, mutant.killer)
+    assert status == 1, output

@@ -1,0 +1,89 @@
+"""The repository itself: what it says of itself is true."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pipelines import schema
+from tests.conftest import ROOT, Project
+
+README = (ROOT / "README.md").read_text()
+COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.strip().splitlines()]
+RUN_ELSEWHERE = {"make test": "this is it", "make demo": "test_demo", 'make reproduce ARGS="HEAD"': "test_pipeline"}
+
+
+@pytest.fixture(scope="module")
+def sessions() -> set[str]:
+    listed = subprocess.run(["nox", "--list"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(re.findall(r"^[*-] (\w+) ->", listed.stdout, re.MULTILINE))
+
+
+def test_every_session_that_a_document_names_exists(sessions: set[str]) -> None:
+    documents = [README, (ROOT / "CONTRIBUTING.md").read_text(), (ROOT / "src/mlops/judging/report.py").read_text()]
+    found = [name for text in documents for name in re.findall(r"(?:nox -s|`make|^make) (\w+)", text, re.MULTILINE)]
+    named = set(found) - {"NAME"}
+    assert len(named) > 8
+    assert named <= sessions
+
+
+def test_commands_of_the_readme_run_in_the_order_given(project: Project) -> None:
+    for command in COMMANDS:
+        if command not in RUN_ELSEWHERE:
+            project.must("bash", "-c", command.replace("make experiment", 'make experiment ARGS="--sample 8000"'))
+    assert (project.root / "experiment/report.md").read_text().startswith("### Better")
+
+
+def test_demo_prints_what_the_readme_quotes_and_where_the_reports_lie(project: Project) -> None:
+    done = project.run("python", "-m", "rehearsal.demo")
+    assert done.returncode == 0, done.stdout + done.stderr
+    quoted = [line for line in README.splitlines() if line.startswith("### ")]
+    assert len(quoted) == 2
+    assert [line for line in quoted if line not in done.stdout] == []
+    reports = re.findall(r"The full comment: (.*)", done.stdout)
+    assert len(reports) == 2
+    assert all((project.root / path).exists() for path in reports)
+
+
+def test_bundle_is_rebuilt_with_the_same_hashes(project: Project) -> None:
+    assert project.must("nox", "-s", "bundle") == "identical: 9 files\n"
+    project.edit("pipelines/bundle.py", "> 15)", "> 20)")
+    done = project.run("nox", "-s", "bundle")
+    assert done.returncode == 1
+    assert "live/2013-09.parquet: differs" in done.stdout
+
+
+def test_json_schema_of_the_report_is_the_one_of_its_records() -> None:
+    assert json.loads((ROOT / "src/mlops/judging/comparison.schema.json").read_bytes()) == schema.schema()
+
+
+def test_problem_stays_small_and_makefile_too() -> None:
+    problem = sum(len(path.read_text().splitlines()) for path in (ROOT / "src/problem").glob("*.py"))
+    assert problem <= 150
+    assert len((ROOT / "Makefile").read_text().splitlines()) <= 20
+
+
+def test_steps_stay_thin() -> None:
+    """A step reads, calls, writes: forty lines, its options and docstring aside."""
+    long = {
+        path.name: lines
+        for path in (ROOT / "pipelines").glob("*.py")
+        if (lines := body(path)) > 40 and path.name not in ("bundle.py",)
+    }
+    assert long == {}
+
+
+def body(path: Path) -> int:
+    text = re.sub(r'""".*?"""', "", path.read_text(), flags=re.DOTALL)
+    return len([line for line in text.split("if __name__")[0].splitlines() if line.strip()])
+
+
+@pytest.mark.parametrize("name", ["experiment", "rehearsal", "verdict"])
+def test_benchmark_runs_in_its_quick_form(name: str, project: Project) -> None:
+    project.must("dvc", "pull", "--quiet", "data.dvc")
+    done = project.run("python", "-m", f"benchmarks.{name}", "--quick", "--json", "claims.json")
+    claims = json.loads((project.root / "claims.json").read_bytes())["claims"]
+    assert done.returncode == (0 if all(claim["holds"] for claim in claims) else 1), done.stderr
+    assert {"claim", "measured", "limit", "holds"} <= set(claims[0])

@@ -1,0 +1,174 @@
+"""What the workflow files promise, read from the YAML: triggers, pins, rights, and nothing untrusted in a shell."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rehearsal import triggers
+from tests.conftest import ROOT
+
+FILES = {path.stem: path for path in sorted((ROOT / ".github/workflows").glob("*.yml"))}
+WORKFLOWS: dict[str, dict[Any, Any]] = {name: yaml.safe_load(path.read_text()) for name, path in FILES.items()}
+ACTION = yaml.safe_load((ROOT / ".github/actions/setup/action.yml").read_text())
+JOBS = {(name, job): content for name, workflow in WORKFLOWS.items() for job, content in workflow["jobs"].items()}
+STEPS = [(name, step) for (name, _), job in JOBS.items() for step in job["steps"]]
+RIGHTS = {
+    ("checks", "check"): {"contents": "read"},
+    ("checks", "checks-pass"): {},
+    ("experiment", "experiment"): {"contents": "read"},
+    ("experiment", "experiment-pass"): {},
+    ("report", "report"): {"actions": "read", "contents": "read", "pull-requests": "write"},
+}
+STARTED_BY = {"checks": {"pull_request", "push"}, "experiment": {"pull_request", "push"}, "report": {"workflow_run"}}
+
+
+def test_zizmor_finds_nothing() -> None:
+    done = subprocess.run(
+        ["zizmor", "--offline", "--quiet", ROOT / ".github"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    ignores = re.findall(r"# zizmor: ignore\[[\w-]+\](.*)", "".join(path.read_text() for path in FILES.values()))
+    assert all(len(reason.split()) > 3 for reason in ignores)
+
+
+def test_workflows_fit_githubs_schema() -> None:
+    command = ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", *FILES.values()]
+    assert subprocess.run(command, capture_output=True, text=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_workflow_is_started_by_its_events_alone(name: str) -> None:
+    assert set(triggers.triggers(WORKFLOWS[name])) == STARTED_BY[name]
+
+
+def test_every_action_is_pinned_to_a_commit_with_its_version_beside_it() -> None:
+    text = "".join(path.read_text() for path in (ROOT / ".github").rglob("*.yml"))
+    used = re.findall(r"uses: (?!\./)(.*)", text)
+    assert len(used) >= 6
+    assert [line for line in used if not re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)] == []
+
+
+@pytest.mark.parametrize("place", JOBS)
+def test_job_has_the_rights_that_it_needs_and_no_others(place: tuple[str, str]) -> None:
+    assert WORKFLOWS[place[0]]["permissions"] == {}
+    assert JOBS[place]["permissions"] == RIGHTS[place]
+
+
+@pytest.mark.parametrize("place", JOBS)
+def test_job_ends_in_time(place: tuple[str, str]) -> None:
+    assert 1 <= JOBS[place]["timeout-minutes"] <= 60
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_first_line_says_what_starts_it(name: str) -> None:
+    assert FILES[name].read_text().startswith("# Started")
+
+
+def test_no_expression_reaches_a_shell() -> None:
+    shells = [step["run"] for _, step in STEPS if "run" in step] + [
+        s["run"] for s in ACTION["runs"]["steps"] if "run" in s
+    ]
+    assert len(shells) > 5
+    assert [shell for shell in shells if "${{" in shell] == []
+
+
+def test_every_run_is_a_session_a_step_or_the_closing_check() -> None:
+    shells = {step["run"] for _, step in STEPS if "run" in step}
+    ours = {shell for shell in shells if re.match(r"uv run --frozen (nox -s|python -m pipelines\.)", shell)}
+    assert shells - ours == {'test "$RESULT" = success'}
+    assert [shell for shell in ours if re.search(r"[|;&<>]", shell)] == []
+
+
+def test_checkouts_keep_no_credentials() -> None:
+    checkouts = [step for _, step in STEPS if step.get("uses", "").startswith("actions/checkout@")]
+    assert len(checkouts) == 4
+    assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+def test_no_secret_is_in_reach_of_a_pull_request() -> None:
+    for name in ("checks", "experiment"):
+        assert "secrets." not in FILES[name].read_text()
+        assert "github.token" not in FILES[name].read_text()
+    assert "pull_request_target" not in "".join(path.read_text() for path in FILES.values())
+
+
+def test_trusted_half_checks_out_the_default_branch_alone() -> None:
+    own, cml = (step["with"] for name, step in STEPS if name == "report" and "checkout" in step.get("uses", ""))
+    assert "ref" not in own
+    assert (cml["repository"], cml["ref"]) == ("iterative/cml", "a3a66c74b218b08710f42bf599b066e37cb4cba7")
+
+
+def test_experiment_is_of_the_head_with_all_its_history() -> None:
+    checkout = next(step["with"] for name, step in STEPS if name == "experiment" and "checkout" in step.get("uses", ""))
+    assert checkout["fetch-depth"] == 0
+    assert checkout["ref"].startswith("${{ github.event.pull_request.head.sha ||")
+
+
+def test_gate_comes_last_and_the_artifact_before_it() -> None:
+    steps = JOBS["experiment", "experiment"]["steps"]
+    assert steps[-1]["run"].endswith("python -m pipelines.gate")
+    assert steps[-2]["uses"].startswith("actions/upload-artifact@")
+    assert steps[-2]["if"] == "always() && github.event_name == 'pull_request'"
+
+
+def test_artifact_is_what_the_trusted_half_asks_for() -> None:
+    upload = next(step["with"] for name, step in STEPS if "upload-artifact" in step.get("uses", ""))
+    assert (upload["name"], upload["path"]) == ("comparison", "experiment/comparison.json")
+    assert 'hub.artifact(event["id"], "comparison"' in (ROOT / "pipelines/publish.py").read_text()
+
+
+def test_only_the_experiment_leaves_the_gate_to_a_later_step() -> None:
+    trained = next(step["run"] for name, step in STEPS if "--no-gate" in step.get("run", ""))
+    assert trained == 'uv run --frozen python -m pipelines.experiment --base "$BASE" --no-gate $FULL $ACCEPT'
+
+
+def test_no_failure_is_forgiven_but_a_missing_cml() -> None:
+    forgiven = [step for _, step in STEPS if "continue-on-error" in step]
+    assert [step["with"]["repository"] for step in forgiven] == ["iterative/cml"]
+
+
+@pytest.mark.parametrize(("workflow", "job"), [("checks", "checks-pass"), ("experiment", "experiment-pass")])
+def test_closing_job_needs_every_other_job_and_always_runs(workflow: str, job: str) -> None:
+    others = set(WORKFLOWS[workflow]["jobs"]) - {job}
+    assert set(JOBS[workflow, job]["needs"]) == others
+    assert JOBS[workflow, job]["if"] == "always()"
+
+
+def test_a_later_push_cancels_checks_but_never_a_report() -> None:
+    assert WORKFLOWS["checks"]["concurrency"]["cancel-in-progress"] is True
+    assert WORKFLOWS["report"]["concurrency"]["cancel-in-progress"] is False
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "started"),
+    [
+        ("pull_request", {"action": "opened", "pull_request": {"base": {"ref": "main"}}}, {"checks", "experiment"}),
+        ("pull_request", {"action": "labeled", "pull_request": {"base": {"ref": "main"}}}, {"experiment"}),
+        ("pull_request", {"action": "closed", "pull_request": {"base": {"ref": "main"}}}, set()),
+        ("push", {"ref": "refs/heads/main"}, {"checks", "experiment"}),
+        ("push", {"ref": "refs/heads/other"}, set()),
+        ("push", {"ref": "refs/tags/v1"}, set()),
+        ("workflow_run", {"action": "completed", "workflow_run": {"name": "experiment"}}, {"report"}),
+        ("workflow_run", {"action": "requested", "workflow_run": {"name": "experiment"}}, set()),
+        ("workflow_run", {"action": "completed", "workflow_run": {"name": "checks"}}, set()),
+    ],
+)
+def test_event_starts_what_it_should(event: str, payload: dict[str, Any], started: set[str]) -> None:
+    assert {name for name, workflow in WORKFLOWS.items() if triggers.starts(workflow, event, payload)} == started
+
+
+def test_pre_commit_clones_nothing() -> None:
+    hooks = yaml.safe_load(Path(ROOT / ".pre-commit-config.yaml").read_text())
+    assert [repository["repo"] for repository in hooks["repos"]] == ["local"]
+
+
+def test_pull_request_reads_the_cache_and_only_main_writes_it() -> None:
+    caches = {step["uses"].split("@")[0]: step["if"] for _, step in STEPS if "actions/cache" in step.get("uses", "")}
+    assert caches == {
+        "actions/cache": "github.event_name == 'push'",
+        "actions/cache/restore": "github.event_name == 'pull_request'",
+    }
