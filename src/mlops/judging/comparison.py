@@ -22,7 +22,6 @@ from mlops.judging.metrics import Floats, Ints, Metric
 from mlops.judging.record import Estimate
 
 MOST_BLOCKS = 500
-POWER_80 = 0.8416  # quantile of the normal distribution at 0.8
 SEED = 20130501
 
 
@@ -139,7 +138,7 @@ def detectable(low: float, high: float, confidence: float) -> float:
     from scipy.special import ndtri
 
     z = float(ndtri((1 + confidence) / 2))
-    return (high - low) / 2 * (1 + POWER_80 / z)
+    return (high - low) / 2 * (1 + float(ndtri(0.8)) / z)
 
 
 def blocks_of_days(days: Ints, length: int) -> Ints:
