@@ -163,6 +163,14 @@ class ModelInfo(Strict, frozen=True):
     profile: Profile
 
 
+class Release(Strict, frozen=True):
+    """release.json, beside the model in a folder of releases: which version this is, and the MD5 of its files."""
+
+    version: str
+    commit: str
+    files: dict[str, str]
+
+
 def decode(kind: type[T], text: bytes | str, place: str) -> T:
     """Parse JSON as `kind`.
 

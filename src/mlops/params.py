@@ -50,11 +50,29 @@ class Judge(Strict, frozen=True):
     max_carried: Annotated[float, msgspec.Meta(gt=0, lt=1)]
 
 
+class Deploy(Strict, frozen=True):
+    approval: Literal["none", "required"]
+    require_labels: list[str]
+    margin: Margin
+    interval: Annotated[float, msgspec.Meta(gt=0)]
+
+
+class Serve(Strict, frozen=True):
+    out_of_range: Literal["count", "refuse"]
+    max_rows: Positive
+    max_bytes: Positive
+    fsync: bool
+    when_full: Literal["answer", "refuse"]
+    ship_interval: Annotated[float, msgspec.Meta(gt=0)]
+
+
 class Params(Strict, frozen=True):
     validate: Validate
     prepare: Prepare
     train: Train
     judge: Judge
+    deploy: Deploy
+    serve: Serve
 
 
 def load(root: Path = Path()) -> Params:
