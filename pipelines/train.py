@@ -24,9 +24,10 @@ def main(root: Path = Path()) -> None:
     def build(seed: int) -> Pipeline:
         return model.build(settings, SCHEMA, seed)
 
-    graph, classes = fit.fit(build, first, SCHEMA, train.seed)
     again = [first, *others] if others else []  # the first once more: its bytes show that a training can be repeated
-    repeats = {f"{n}.onnx": fit.fit(build, rows, SCHEMA, train.seed + n, classes)[0] for n, rows in enumerate(again)}
+    seeds = [train.seed, *(train.seed + n for n in range(len(again)))]
+    (graph, classes), *fitted = fit.several(build, [first, *again], SCHEMA, seeds)
+    repeats = {f"{n}.onnx": graph for n, (graph, _) in enumerate(fitted)}
     info = fit.describe(graph, classes, first, SCHEMA, train.seed, msgspec.to_builtins(settings))
     save(root / "artifacts/model.onnx", graph)
     save(root / "artifacts/model.json", info)

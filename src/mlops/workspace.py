@@ -85,6 +85,18 @@ class Workspace:
         _forget_persist(folder / "dvc.yaml")
         return cls(root, tree, folder)
 
+    @classmethod
+    def keep(cls, root: Path, tree: str, folder: Path) -> "Workspace":
+        """As `lay`, but what an earlier run made of this very tree in `folder` is still there."""
+        mark = folder.with_name(f"{folder.name}.tree")
+        if folder.exists() and mark.exists() and mark.read_text(encoding="utf-8") == tree:
+            (folder / "params.yaml").write_text(git(root, "show", f"{tree}:params.yaml") + "\n", encoding="utf-8")
+            return cls(root, tree, folder)
+        mark.unlink(missing_ok=True)
+        laid = cls.lay(root, tree, folder)
+        mark.write_text(tree, encoding="utf-8")
+        return laid
+
     def params(self) -> dict[str, Any]:
         """The content of params.yaml, unchecked: another version of the code may have written it."""
         content: dict[str, Any] = yaml.safe_load((self.folder / "params.yaml").read_text(encoding="utf-8"))
@@ -121,8 +133,15 @@ class Workspace:
         return prefix
 
     def reproduce(self, stage: str, started: Callable[[str], None] = _quiet) -> None:
-        """`dvc repro` up to `stage`, data pulled where it is missing; `started` hears of each stage that runs."""
-        self.run(["dvc", "repro", "--pull", stage], self.environment(), started)
+        """`dvc repro` up to `stage`, data pulled where it is missing; `started` hears of each stage that runs.
+
+        Where the last run here ended well with the same params there is nothing to ask DVC.
+        """
+        mark, state = self.folder / "artifacts/reproduced", f"{stage}\n{(self.folder / 'params.yaml').read_text()}"
+        if not mark.exists() or mark.read_text(encoding="utf-8") != state:
+            mark.unlink(missing_ok=True)
+            self.run(["dvc", "repro", "--pull", stage], self.environment(), started)
+            mark.write_text(state, encoding="utf-8")
 
     def run(self, command: list[str], environment: dict[str, str], started: Callable[[str], None] = _quiet) -> None:
         """Run a command in the folder.

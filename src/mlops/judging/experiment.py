@@ -55,7 +55,7 @@ def default_base(root: Path) -> str:
 
 def warm(request: Request, say: Say) -> None:
     """Train the base alone, as `run` would, so that DVC's cache has it when pull requests come."""
-    base = Workspace.lay(request.root, _merge_base(request.root, request.base), request.root / SCRATCH / "base")
+    base = Workspace.keep(request.root, _merge_base(request.root, request.base), request.root / SCRATCH / "base")
     _set_sample(base, base.params()["judge"], request)
     _reproduce(base, "train", say)
 
@@ -72,7 +72,7 @@ def run(request: Request, say: Say) -> Comparison:
     status = subprocess.Popen(["dvc", "status", "--quiet", "data.dvc"], cwd=root, stderr=subprocess.DEVNULL)
     base_id = _merge_base(root, request.base)
     head_tree = workspace.snapshot(root)
-    base = Workspace.lay(root, base_id, scratch / "base")
+    base = Workspace.keep(root, base_id, scratch / "base")
     head = Workspace.lay(root, head_tree, scratch / "head")
     facts = _facts(request, base_id, head_tree, base, head)
     if status.wait() and _take_data(head):

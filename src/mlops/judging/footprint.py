@@ -10,7 +10,7 @@ from mlops.artifact import Model
 from mlops.judging.record import Ratio
 from mlops.params import Judge
 
-LOADS, CALLS = 7, 300
+LOADS, CALLS = 5, 100
 PEAK = "import mlops.judging.footprint as f; model = f.held({!r}); print(f.peak())"
 
 

@@ -16,7 +16,7 @@ from mlops.judging.record import Importance, Slice
 from mlops.params import Judge
 
 MOST_SLICES, MOST_RECORDS = 100, 1000
-IMPORTANCE_ROWS = 2000
+IMPORTANCE_ROWS = 1000
 
 
 def slices(evidence: Evidence, resamples: Resamples, limits: Judge) -> list[Slice]:

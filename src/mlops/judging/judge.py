@@ -1,5 +1,6 @@
 """The judge: artifacts of both sides and the test rows -> a comparison. Knows nothing of git or DVC."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -33,7 +34,8 @@ def judge(base: Trained, head: Trained, test: pd.DataFrame, facts: Facts, limits
     evidence, block = _evidence(base, head, rows, limits)
     resamples = Resamples.draw(evidence.n_blocks, len(evidence.base), limits.resamples)
     known = metrics.by_task(evidence.task)
-    found = [comparison.difference(metric, evidence, resamples) for metric in known]
+    with ThreadPoolExecutor() as pool:  # numpy lets go of the interpreter while it sums
+        found = list(pool.map(lambda metric: comparison.difference(metric, evidence, resamples), known))
     estimates = [comparison.estimate(*pair, limits.confidence) for pair in zip(known, found, strict=True)]
     loss = estimates[0]
     importance = guards.compare_importance(
@@ -189,7 +191,8 @@ def _bins(evidence: Evidence, side: metrics.Floats) -> list[Bin]:
 
 def _predictions(side: Trained, rows: pd.DataFrame, name: str) -> metrics.Floats:
     """Of every training, shape (n_trainings, n_rows, n_outputs)."""
-    return np.stack([_predicted(model, rows, name) for model in side.models])
+    with ThreadPoolExecutor() as pool:
+        return np.stack(list(pool.map(lambda model: _predicted(model, rows, name), side.models)))
 
 
 def _predicted(model: Model, rows: pd.DataFrame, side: str) -> metrics.Floats:

@@ -1,6 +1,10 @@
 """Fit an estimator on training rows and turn it into an artifact."""
 
-from collections.abc import Callable, Mapping
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
 from typing import Any
 
@@ -17,6 +21,8 @@ from mlops.training import export, profile, sample
 GOLDEN_ROWS = 20
 
 Build = Callable[[int], BaseEstimator]
+Fitted = tuple[bytes, list[Any]]
+_held: Any = None
 
 
 def frame(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
@@ -33,15 +39,41 @@ def target(rows: pd.DataFrame, schema: Schema) -> NDArray[Any]:
     return values.to_numpy(object) if kind == "text" else values.to_numpy(np.int64)
 
 
-def fit(
-    build: Build, rows: pd.DataFrame, schema: Schema, seed: int, known: list[Any] | None = None
-) -> tuple[bytes, list[Any]]:
-    """Train once.
+def several(build: Build, samples: Sequence[pd.DataFrame], schema: Schema, seeds: Sequence[int]) -> list[Fitted]:
+    """Train once on every sample, in processes side by side; all must have the classes of the first.
 
-    Parameters
-    ----------
-    known
-        The classes that another sample had, which this one must have, too.
+    The processes are forked, so that none imports anything again: call it before anything has used OpenMP here, whose
+    threads a fork would lose.
+    """
+    if len(samples) == 1 or sys.platform != "linux":
+        fitted = [fit(build, rows, schema, seed) for rows, seed in zip(samples, seeds, strict=True)]
+    else:
+        context = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(os.cpu_count(), context, _hold, (build, samples, schema, seeds)) as pool:
+            fitted = list(pool.map(_fit_held, range(len(samples))))
+    known = fitted[0][1]
+    for rows, (_, classes) in zip(samples, fitted, strict=True):
+        if classes != known:
+            raise BadInput(
+                f"column '{schema.target}': one sample of {len(rows)} training rows has the classes {classes}, another "
+                f"{known}; raise sample_rows, or merge rare classes"
+            )
+    return fitted
+
+
+def _hold(*job: Any) -> None:
+    """Keep what a forked process inherits: an estimator's recipe can't be sent to it."""
+    global _held
+    _held = job
+
+
+def _fit_held(number: int) -> Fitted:
+    build, samples, schema, seeds = _held
+    return fit(build, samples[number], schema, seeds[number])
+
+
+def fit(build: Build, rows: pd.DataFrame, schema: Schema, seed: int) -> Fitted:
+    """Train once.
 
     Returns
     -------
@@ -55,13 +87,7 @@ def fit(
         raise BadInput(f"src/problem: the estimator refuses its {len(rows)} training rows: {error}") from None
     graph = export.to_onnx(estimator, schema)
     export.check(graph, estimator, inputs, wanted, schema)
-    classes = [] if schema.task == "regression" else list(estimator.classes_.tolist())
-    if known is not None and classes != known:
-        raise BadInput(
-            f"column '{schema.target}': one sample of {len(rows)} training rows has the classes {classes}, another "
-            f"{known}; raise sample_rows, or merge rare classes"
-        )
-    return graph, classes
+    return graph, [] if schema.task == "regression" else list(estimator.classes_.tolist())
 
 
 def samples(rows: pd.DataFrame) -> list[pd.DataFrame]:
