@@ -53,6 +53,14 @@ def summary(markdown: str) -> None:
             file.write(markdown)
 
 
+def output(name: str, value: str) -> None:
+    """Hand a value on to later steps and jobs of the workflow, where there is a workflow."""
+    path = os.environ.get("GITHUB_OUTPUT")
+    if path:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(f"{name}={value}\n")
+
+
 def say(text: str) -> None:
     """Print a line as it is."""
     print(text, flush=True)

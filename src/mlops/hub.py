@@ -1,12 +1,13 @@
 """What the workflows ask of GitHub, through its REST API."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import requests
-from github import Auth, Github
+from github import Auth, Github, UnknownObjectException
 from github.PullRequest import PullRequest
 from github.Repository import Repository
 
@@ -27,6 +28,17 @@ class Hub:
         )
         return cls(github.get_repo(environment["GITHUB_REPOSITORY"], lazy=True), token)
 
+    @classmethod
+    def of_job(cls) -> "Hub | None":
+        """Connect where a job was given a token; nobody else asks GitHub."""
+        return cls.connect() if "GITHUB_TOKEN" in os.environ else None
+
+    @property
+    def run_url(self) -> str:
+        """The page of the workflow's run."""
+        server, run = os.environ.get("GITHUB_SERVER_URL", "https://github.com"), os.environ.get("GITHUB_RUN_ID", "")
+        return f"{server}/{self.repository.full_name}/actions/runs/{run}"
+
     def pull_request_of(self, run: Mapping[str, Any]) -> PullRequest | None:
         """The open pull request whose head is the commit that the workflow run was of, for forks, too.
 
@@ -35,6 +47,31 @@ class Hub:
         owner, branch = run["head_repository"]["owner"]["login"], run["head_branch"]
         open_ones = self.repository.get_pulls(state="open", head=f"{owner}:{branch}")
         return next((pull for pull in open_ones if pull.head.sha == run["head_sha"]), None)
+
+    def merged_as(self, commit: str) -> PullRequest | None:
+        """The pull request that was merged as this commit, if it is one of the last that moved."""
+        latest = self.repository.get_pulls(state="closed", sort="updated", direction="desc").get_page(0)
+        return next((pull for pull in latest if pull.merged_at and pull.merge_commit_sha == commit), None)
+
+    def has_reviewers(self, environment: str) -> bool:
+        """Must a person approve the jobs of this environment?"""
+        try:
+            rules = self.repository.get_environment(environment).protection_rules
+        except UnknownObjectException:
+            return False
+        return any(rule.type == "required_reviewers" and rule.reviewers for rule in rules)
+
+    def publish(self, tag: str, text: str, files: Sequence[Path]) -> str:
+        """A GitHub release of an existing tag, with files; its address. What is there already stays as it is."""
+        try:
+            release = self.repository.get_release(tag)
+        except UnknownObjectException:
+            release = self.repository.create_git_release(tag, tag, text)
+        there = {asset.name for asset in release.get_assets()}
+        for path in files:
+            if path.name not in there:
+                release.upload_asset(str(path), name=path.name, content_type="application/octet-stream")
+        return release.html_url
 
     def artifact(self, run_id: int, name: str, most: int) -> bytes | None:
         """The zip of a run's artifact; None where there is none, or it is larger than `most` bytes."""

@@ -74,7 +74,7 @@ def run(request: Request, say: Say) -> Comparison:
     head_tree = workspace.snapshot(root)
     base = Workspace.keep(root, base_id, scratch / "base")
     head = Workspace.lay(root, head_tree, scratch / "head")
-    facts = _facts(request, base_id, head_tree, base, head)
+    facts = facts_of(request, base_id, head_tree, base, head)
     if status.wait() and _take_data(head):
         facts = msgspec.structs.replace(facts, head=msgspec.structs.replace(facts.head, dirty=True))
     before, after = (workspace.fingerprint(side.folder, "train") for side in (base, head))
@@ -168,7 +168,8 @@ def _take_data(head: Workspace) -> bool:
     return True
 
 
-def _facts(request: Request, base_id: str, head_tree: str, base: Workspace, head: Workspace) -> Facts:
+def facts_of(request: Request, base_id: str, head_tree: str, base: Workspace, head: Workspace) -> Facts:
+    """What git tells of both sides and of what changed between them."""
     root = request.root
     head_id, *subjects = git(root, "log", "-1", "--format=%H%n%s", "HEAD").splitlines()
     base_subject = git(root, "log", "-1", "--format=%s", base_id)

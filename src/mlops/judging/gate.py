@@ -77,6 +77,24 @@ def decide(verdict: Verdict, why: Sequence[str], broken: Sequence[str], accept_i
     return Decision(accepted=not refused and not broken, reasons=[reason[:500] for reason in reasons][:100])
 
 
+def after_merge(found: Comparison, margin: float) -> Decision:
+    """Deploy a candidate, or leave the champion: the same guards, and not worse for sure by more than the margin.
+
+    Parameters
+    ----------
+    margin
+        Share of the champion's loss.
+    """
+    loss = next(iter(found.metrics), None)
+    if loss is None or loss.base is None or loss.low is None or found.verdict == "suspicious":
+        return found.decision
+    reasons = [ACCEPTED.get(found.verdict, "worse by less than the margin allows"), *found.decision.reasons[1:]]
+    if loss.low > margin * loss.base:
+        reasons[0] = f"worse than the champion for sure by more than deploy.margin = {margin:.1%} of its loss"
+        return Decision(accepted=False, reasons=reasons)
+    return Decision(accepted=len(reasons) == 1, reasons=reasons)
+
+
 def without_training(verdict: Verdict, facts: Facts, why: list[str]) -> Comparison:
     """The comparison where there is nothing to measure: `unchanged` or `incomparable`."""
     return Comparison(

@@ -1,0 +1,42 @@
+"""Make a version of HEAD: train on all rows, compare with the champion, tag; tell the merged pull request if it loses.
+
+Not a stage (it reads tags): makes a release commit and its tag, pushed with --push.
+Exit status: 0 there is a version or nothing to release, 1 the candidate lost, 2 failed.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mlops import console, workspace
+from mlops.contract import BadInput
+from mlops.hub import Hub
+from mlops.releasing import release, storage
+
+
+def main(root: Path, push: bool) -> int:
+    hub = Hub.of_job()
+    pull = hub.merged_as(workspace.git(root, "rev-parse", "HEAD")) if hub else None
+    about = {"Run": hub.run_url} if hub else {}
+    if pull:
+        approved = sorted({review.user.login for review in pull.get_reviews() if review.state == "APPROVED"})
+        about |= {"Pull-Request": f"#{pull.number} by {pull.user.login}", "Approved-By": ", ".join(approved)}
+    try:
+        storage.pull(root)
+        with console.progress() as say:
+            found = release.release(root, say, lambda tree: storage.push(root, tree), about, "origin" if push else None)
+    except (workspace.StepFailed, BadInput) as error:
+        console.fail(str(error))
+        return 2
+    console.summary(found.text)
+    console.output("version", found.version or "")
+    console.say(found.text.split("\n<details>")[0])
+    if found.refused and pull:
+        pull.create_issue_comment(found.text)
+    return int(found.refused)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="release", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--push", action="store_true", help="push the tag to origin")
+    sys.exit(main(Path().resolve(), parser.parse_args().push))

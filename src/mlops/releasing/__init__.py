@@ -1,0 +1,1 @@
+"""A commit -> a running version: registry, release, agent, lineage."""

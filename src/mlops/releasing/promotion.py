@@ -1,0 +1,88 @@
+"""Which version a stage gets: forward by a promotion, back by a rollback; both are one tag with a reason."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlops.contract import BadInput
+from mlops.params import Deploy
+from mlops.releasing import registry
+from mlops.releasing.registry import BAD, Registry, order
+
+PRODUCTION = "prod"
+
+
+@dataclass(frozen=True)
+class Door:
+    """What production asks for: `reviewers` says whether the environment has reviewers, None where nobody knows."""
+
+    limits: Deploy
+    reviewers: bool | None
+
+    def held(self, root: Path, version: str, known: Registry) -> str | None:
+        """Why a version may not enter production yet, or None."""
+        missing = [label for label in self.limits.require_labels if not known.has(label, version)]
+        if missing:
+            return f"{version} waits for the label '{missing[0]}': `nox -s promote -- {missing[0]} {version}` sets it"
+        if self.limits.approval == "required" and not self.reviewers:
+            return (
+                "deploy.approval is `required`, but the environment `production` has no reviewers; "
+                "set them (Settings, Environments), or take the parameter back"
+            )
+        if registry.trailer(root, known.commit(version), "Verdict") == "incomparable" and not self.reviewers:
+            return f"{version} can't be compared with the champion, so a person must approve: the environment has none"
+        return None
+
+
+def promote(root: Path, stage: str, version: str, door: Door, reason: str = "", remote: str | None = "origin") -> str:
+    """Put a version into a stage; what happened, in a line.
+
+    Raises
+    ------
+    BadInput
+        There is no such version, or it is marked bad.
+    """
+    known = Registry.remote(remote, root) if remote else Registry.read(root)
+    known.commit(version)
+    if known.has(BAD, version) and stage != BAD:
+        raise BadInput(f"{version} is marked bad, and is never deployed again; release another one")
+    current = known.current(stage)
+    if stage in ("staging", PRODUCTION) and current and order(current) > order(version):
+        return f"skipped: {stage} has {current} already, which is newer than {version}"
+    held = door.held(root, version, known) if stage == PRODUCTION else None
+    if held:
+        return f"held: {held}"
+    tag = registry.assign(root, stage, version, reason or f"{version} to {stage}", remote)
+    return f"{stage}: {version} ({tag})"
+
+
+def rollback(root: Path, stage: str, version: str | None, reason: str, door: Door, remote: str | None = "origin") -> str:
+    """Put an earlier version back, and mark the one that leaves as bad; what happened, in a line.
+
+    Parameters
+    ----------
+    version
+        None takes the one that was there before.
+
+    Raises
+    ------
+    BadInput
+        There is nothing to go back to, or the version is bad itself, or no reason was given.
+    """
+    if not reason.strip():
+        raise BadInput("a rollback needs a reason: `--reason TEXT`; it stands in the tag, for whoever asks later")
+    known = Registry.remote(remote, root) if remote else Registry.read(root)
+    leaving, wanted = known.current(stage), version or known.previous(stage)
+    if wanted is None:
+        raise BadInput(f"{stage} had no other version that isn't marked bad; known: {', '.join(known.versions) or 'none'}")
+    known.commit(wanted)
+    if known.has(BAD, wanted):
+        raise BadInput(f"{wanted} is marked bad, and is never deployed again")
+    if wanted == leaving:
+        return f"{stage}: {wanted} is there already"
+    held = door.held(root, wanted, known) if stage == PRODUCTION else None
+    if held:
+        return f"held: {held}"
+    if leaving:  # first, so that a run that is cut off here goes on when it is started again
+        registry.assign(root, BAD, leaving, f"rolled back: {reason}", remote)
+    tag = registry.assign(root, stage, wanted, f"rollback from {leaving}: {reason}", remote)
+    return f"{stage}: {wanted} ({tag}), back from {leaving}, which is marked bad: {reason}"

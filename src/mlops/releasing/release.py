@@ -1,0 +1,157 @@
+"""A commit of main -> a version: train on all rows, meet the champion, make a release commit and its tag.
+
+The release commit is a child of main's commit that adds dvc.lock, metrics and the model card; main never holds it, its
+tag alone brings code, data and model back.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pandas as pd
+
+from mlops import params, workspace
+from mlops.artifact import read_info
+from mlops.contract import ModelInfo, save
+from mlops.judging import experiment, gate, judge, report, sides
+from mlops.judging.record import Comparison
+from mlops.releasing import card, registry
+from mlops.releasing.objects import Objects
+from mlops.releasing.registry import BAD, Bump, Registry
+from mlops.workspace import Workspace, git
+
+SCRATCH = ".dvc/tmp/release"
+NEEDED = ("model.onnx", "model.json", "train.parquet", "profile.json")
+LAST = "evaluate"
+Say = Callable[[str, str], None]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What main's commit came to: a version to deploy, or none and the reason; `text` is Markdown for people.
+
+    `refused` says that the candidate lost against the champion.
+    """
+
+    version: str | None
+    text: str
+    refused: bool = False
+
+
+def release(
+    root: Path, say: Say, publish: Callable[[Path], None], about: Mapping[str, str], remote: str | None = "origin"
+) -> Candidate:
+    """Release HEAD, unless it is released already, changes nothing, or loses.
+
+    Parameters
+    ----------
+    publish
+        Brings the objects of the tree in a folder to storage; called before the tag that needs them is there.
+    about
+        More trailers of the release commit: which pull request it came from, who approved it, in which run.
+    """
+    if remote:
+        git(root, "fetch", "--quiet", "--force", "--tags", remote)
+    known, head = Registry.read(root), git(root, "rev-parse", "HEAD")
+    candidate = Workspace.lay(root, head, root / SCRATCH / "candidate")
+    mark = digest(workspace.fingerprint(candidate.folder, "train"))
+    same = next((v for v in reversed(known.versions) if registry.trailer(root, known.commit(v), "Fingerprint") == mark), None)
+    if same and known.has(BAD, same):
+        return Candidate(None, f"### Nothing to deploy\n\nThis is {same} again, which is marked bad.\n", refused=True)
+    if same and same in (list(known.versions)[-1], known.current("prod")):
+        return Candidate(same, f"### Unchanged\n\nNo byte that reaches the model of {same} changed: nothing is released.\n")
+    train(candidate, say)
+    champion = known.current("prod")
+    found = compare(root, champion, known.commit(champion), candidate, say) if champion else None
+    if found and not found.decision.accepted:
+        return Candidate(None, f"### Not deployed: {champion} stays\n\n{report.render(found)}", refused=True)
+    version = known.next(bump(root, known, candidate, found))
+    text = card.describe(version, champion, candidate.folder, found)
+    save(candidate.folder / "MODEL_CARD.md", text.encode())
+    publish(candidate.folder)
+    commit = release_commit(candidate, message(version, champion, mark, found, about))
+    ref = registry.tag(root, f"model@{version}", commit, f"{version}, trained from {head}")
+    if remote:
+        git(root, "push", "--quiet", remote, ref)
+    return Candidate(version, text)
+
+
+def train(side: Workspace, say: Say) -> None:
+    """Every stage anew: neither dvc.lock nor a cache, which a pull request may have written, is believed."""
+    environment = side.environment()
+    side.run(["dvc", "pull", "--quiet", "data.dvc"], environment)
+    command = ["dvc", "repro", "--force", "--no-run-cache", LAST]
+    side.run(command, environment, lambda stage: say("candidate", stage))
+
+
+def compare(root: Path, version: str, commit: str, candidate: Workspace, say: Say) -> Comparison:
+    """The candidate against the champion: two fixed models on the same rows, less what either trained on."""
+    say("candidate", f"compare with {version}")
+    champion = fetch(root, commit, root / SCRATCH / "champion")
+    source = git(root, "rev-parse", f"{commit}^")
+    before = Workspace.lay(root, source, root / SCRATCH / "before")
+    facts = experiment.facts_of(experiment.Request(root, source), source, candidate.tree, before, candidate)
+    limits = params.load(candidate.folder)
+    test = pd.read_parquet(candidate.folder / "artifacts/test.parquet")
+    trained = [sides.Trained.load(folder / "artifacts") for folder in (champion, candidate.folder)]
+    found = judge.judge(*trained, test, facts, limits.judge)
+    return msgspec.structs.replace(found, decision=gate.after_merge(found, limits.deploy.margin))
+
+
+def fetch(root: Path, commit: str, folder: Path) -> Path:
+    """The artifacts of a release commit that a comparison needs, from storage, into `folder`/artifacts."""
+    objects = Objects(root, commit)
+    for name, md5 in registry.outputs(root, commit).items():
+        if Path(name).name in NEEDED:
+            save(folder / name, objects.get(md5))
+    return folder
+
+
+def bump(root: Path, known: Registry, candidate: Workspace, found: Comparison | None) -> Bump:
+    """What changed since the newest version: raw inputs are major, code or params minor, data alone patch."""
+    if not known.versions or found is None:
+        return "minor"
+    folders = (root / SCRATCH / "champion", candidate.folder)
+    if found.verdict == "incomparable" or len({request(read_info(folder / "artifacts")) for folder in folders}) > 1:
+        return "major"
+    newest = Workspace.lay(root, f"{list(known.versions.values())[-1]}^", root / SCRATCH / "newest")
+    before, after = (workspace.fingerprint(side.folder, "train") for side in (newest, candidate))
+    return "patch" if {name for name in before | after if before.get(name) != after.get(name)} == {"data"} else "minor"
+
+
+def request(info: ModelInfo) -> frozenset[tuple[str, str, str, bool]]:
+    """What a request must carry: every input with its type and unit, and whether it may be missing."""
+    columns = ((name, info.schema.columns[name]) for name in info.schema.inputs)
+    return frozenset((name, column.type, column.unit, column.missing) for name, column in columns)
+
+
+def release_commit(candidate: Workspace, text: str) -> str:
+    """A child of the candidate's commit, on no branch."""
+    root, index = candidate.root, candidate.folder.with_name("candidate.index")
+    config = git(root, "show", f"{candidate.tree}:.dvc/config").replace("remote = seed", "remote = storage")
+    save(candidate.folder / ".dvc/config", (config + "\n").encode())  # where this version's outputs are
+    try:
+        git(root, "read-tree", candidate.tree, GIT_INDEX_FILE=str(index))
+        for name in ("dvc.lock", "artifacts/metrics.json", "MODEL_CARD.md", ".dvc/config"):
+            blob = git(root, "hash-object", "-w", str(candidate.folder / name))
+            git(root, "update-index", "--add", "--cacheinfo", f"100644,{blob},{name}", GIT_INDEX_FILE=str(index))
+        tree = git(root, "write-tree", GIT_INDEX_FILE=str(index))
+    finally:
+        index.unlink(missing_ok=True)
+    return git(root, "commit-tree", tree, "-p", candidate.tree, "-m", text, **registry.identity())
+
+
+def message(version: str, champion: str | None, mark: str, found: Comparison | None, about: Mapping[str, str]) -> str:
+    """Of the release commit; its last lines are trailers, which `git log` and `lineage` read."""
+    verdict = f"{found.verdict}: {'; '.join(found.decision.reasons)}" if found else "the first version"
+    trailers = {"Fingerprint": mark, "Champion": champion, "Verdict": found.verdict if found else None, **about}
+    lines = [f"{name}: {value}" for name, value in trailers.items() if value]
+    return "\n".join([f"Release {version}", "", verdict, "", *lines])
+
+
+def digest(fingerprint: dict[str, Any]) -> str:
+    """A name for everything that a training depends on."""
+    return hashlib.sha256(repr(sorted(fingerprint.items())).encode()).hexdigest()
