@@ -25,17 +25,16 @@ class StepFailed(Exception):
     """A command of one workspace ended with an error: `str()` is what it had to say."""
 
 
-def git(root: Path, *words: str, **environment: str) -> str:
-    """Output of a git command.
+def git(root: Path, *words: str, given: str | None = None, **environment: str) -> str:
+    """Output of a git command, to which `given` is what it reads.
 
     Raises
     ------
     BadInput
         git refused; says what it said.
     """
-    done = subprocess.run(
-        ["git", "-C", str(root), *words], capture_output=True, text=True, env={**os.environ, **environment}, check=False
-    )
+    command, variables = ["git", "-C", str(root), *words], {**os.environ, **environment}
+    done = subprocess.run(command, capture_output=True, text=True, env=variables, input=given, check=False)
     if done.returncode:
         raise BadInput(f"git {' '.join(words)}: {done.stderr.strip()}")
     return done.stdout.strip()
