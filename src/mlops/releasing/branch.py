@@ -46,6 +46,9 @@ class Branch:
             git(self.root, "fetch", "--quiet", "--no-tags", "origin", f"+{REF}:{TIPS[0]}")
         elif not told and self._commit(TIPS[0]):
             git(self.root, "update-ref", "-d", TIPS[0])
+        tips = self._tips()
+        if len(tips) == 1:
+            git(self.root, "update-ref", REF, tips[0])  # for agents that follow this repository
 
     def listed(self) -> dict[str, int]:
         """Bytes of each object, by MD5, as far as the branch was fetched."""
