@@ -34,6 +34,12 @@ def whole(paths: dict[str, str], places: Sequence[Path]) -> dict[str, str]:
     return found
 
 
+def missing(tree: Path, name: str, places: Sequence[Path]) -> list[str]:
+    """What `name`.dvc lacks in `places`, as `path (MD5)`: the files of a folder, or all of it without its list."""
+    paths = {out["md5"]: out["path"] for out in _read(tree / f"{name}.dvc").get("outs", ())}
+    return [f"{path} ({md5})" for md5, path in whole(paths, places).items() if not locate(md5, places)]
+
+
 def locate(md5: str, places: Sequence[Path]) -> Path | None:
     """The file of an object, in the first of `places` that has it."""
     files = (place / relative(md5) for place in places)

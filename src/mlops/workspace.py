@@ -9,15 +9,17 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from mlops import pointers
 from mlops.contract import BadInput
 
+LOST = re.compile(r"missing data 'source': (.+)")
 STARTED = re.compile(r"^(?:Running stage|Stage) '(\w+)'(.*)")
 
 
@@ -121,7 +123,20 @@ class Workspace:
 
     def reproduce(self, stage: str, started: Callable[[str], None] = _quiet) -> None:
         """`dvc repro` up to `stage`, data pulled where it is missing; `started` hears of each stage that runs."""
-        self.run(["dvc", "repro", "--pull", stage], self.environment(), started)
+        try:
+            self.run(["dvc", "repro", "--pull", stage], self.environment(), started)
+        except StepFailed as error:
+            raise StepFailed("\n".join([*self._lost(str(error)), str(error)])) from None
+
+    def _lost(self, said: str) -> Iterator[str]:
+        """What is missing of data that DVC found neither here nor in its remote, and the commands that mend it."""
+        config = configparser.ConfigParser(interpolation=None)
+        config.read(self.folder / ".dvc/config.local", encoding="utf-8")
+        names = [name for found in LOST.findall(said) for name in found.split(", ")]
+        lost = [line for name in names for line in pointers.missing(self.folder, name, [Path(config["cache"]["dir"])])]
+        if lost:
+            yield f"Missing in the storage, or damaged there: {', '.join(lost[:10])}{' ...' if len(lost) > 10 else ''}"
+            yield "Whoever has it runs `nox -s storage -- push`. Here, `nox -s storage -- pull` brings what is there."
 
     def run(self, command: list[str], environment: dict[str, str], started: Callable[[str], None] = _quiet) -> None:
         """Run a command in the folder.

@@ -60,10 +60,12 @@ class Branch:
         """Lay the objects, as far as the branch was fetched, into the folder where DVC looks for them."""
         folder = self.root / FOLDER
         folder.mkdir(parents=True, exist_ok=True)
-        for tip in self._tips():
-            with self._index() as index:
-                git(self.root, "read-tree", tip, **index)
-                git(self.root, *PLAIN, f"--work-tree={folder}", "checkout-index", "--all", "--quiet", **index)
+        files = {md5: folder / relative(md5) for md5 in self.listed()}
+        sizes = {md5: file.stat().st_size for md5, file in files.items() if file.exists()}
+        absent = [relative(md5) for md5, size in self.listed().items() if sizes.get(md5) != size]
+        with self._index(self._tips()) as index:
+            words = ("checkout-index", "--force", "--stdin")
+            git(self.root, *PLAIN, f"--work-tree={folder}", *words, given="\n".join(absent), **index)
 
     def sizes(self, md5s: Iterable[str]) -> dict[str, int]:
         """Bytes of those that are there, in the origin, too."""
@@ -100,9 +102,7 @@ class Branch:
     def _put(self, rows: list[str]) -> str:
         """The commit that holds what every tip holds, and `rows`."""
         tips = self._tips()
-        known = [line for tip in tips for line in git(self.root, "ls-tree", "-r", tip).splitlines()]
-        with self._index() as index:
-            git(self.root, "update-index", "--add", "--index-info", given="\n".join([*known, *rows, ""]), **index)
+        with self._index(tips, rows) as index:
             tree = git(self.root, "write-tree", **index)
         if len(tips) == 1 and git(self.root, "rev-parse", f"{tips[0]}^{{tree}}") == tree:
             return tips[0]
@@ -139,10 +139,13 @@ class Branch:
         return "origin" in git(self.root, "remote").split()
 
     @contextmanager
-    def _index(self) -> Iterator[dict[str, str]]:
-        """A scratch index, as the variable by which git finds it."""
+    def _index(self, tips: list[str], rows: Iterable[str] = ()) -> Iterator[dict[str, str]]:
+        """A scratch index of all that the tips hold, and `rows`, as the variable by which git finds it."""
         path = Path(git(self.root, "rev-parse", "--absolute-git-dir")) / f"index.{BRANCH}.{os.getpid()}"
+        index = {"GIT_INDEX_FILE": str(path)}
+        known = [line for tip in tips for line in git(self.root, "ls-tree", "-r", tip).splitlines()]
         try:
-            yield {"GIT_INDEX_FILE": str(path)}
+            git(self.root, "update-index", "--add", "--index-info", given="\n".join([*known, *rows, ""]), **index)
+            yield index
         finally:
             path.unlink(missing_ok=True)
