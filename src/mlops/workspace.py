@@ -9,15 +9,17 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from mlops import pointers
 from mlops.contract import BadInput
 
+LOST = re.compile(r"missing data 'source': (.+)")
 STARTED = re.compile(r"^(?:Running stage|Stage) '(\w+)'(.*)")
 
 
@@ -25,17 +27,16 @@ class StepFailed(Exception):
     """A command of one workspace ended with an error: `str()` is what it had to say."""
 
 
-def git(root: Path, *words: str, **environment: str) -> str:
-    """Output of a git command.
+def git(root: Path, *words: str, given: str | None = None, **environment: str) -> str:
+    """Output of a git command, to which `given` is what it reads.
 
     Raises
     ------
     BadInput
         git refused; says what it said.
     """
-    done = subprocess.run(
-        ["git", "-C", str(root), *words], capture_output=True, text=True, env={**os.environ, **environment}, check=False
-    )
+    command, variables = ["git", "-C", str(root), *words], {**os.environ, **environment}
+    done = subprocess.run(command, capture_output=True, text=True, env=variables, input=given, check=False)
     if done.returncode:
         raise BadInput(f"git {' '.join(words)}: {done.stderr.strip()}")
     return done.stdout.strip()
@@ -140,8 +141,21 @@ class Workspace:
         mark, state = self.folder / "artifacts/reproduced", f"{stage}\n{(self.folder / 'params.yaml').read_text()}"
         if not mark.exists() or mark.read_text(encoding="utf-8") != state:
             mark.unlink(missing_ok=True)
-            self.run(["dvc", "repro", "--pull", stage], self.environment(), started)
+            try:
+                self.run(["dvc", "repro", "--pull", stage], self.environment(), started)
+            except StepFailed as error:
+                raise StepFailed("\n".join([*self._lost(str(error)), str(error)])) from None
             mark.write_text(state, encoding="utf-8")
+
+    def _lost(self, said: str) -> Iterator[str]:
+        """What is missing of data that DVC found neither here nor in its remote, and the commands that mend it."""
+        config = configparser.ConfigParser(interpolation=None)
+        config.read(self.folder / ".dvc/config.local", encoding="utf-8")
+        names = [name for found in LOST.findall(said) for name in found.split(", ")]
+        lost = [line for name in names for line in pointers.missing(self.folder, name, [Path(config["cache"]["dir"])])]
+        if lost:
+            yield f"Missing in the storage, or damaged there: {', '.join(lost[:10])}{' ...' if len(lost) > 10 else ''}"
+            yield "Whoever has it runs `nox -s storage -- push`. Here, `nox -s storage -- pull` brings what is there."
 
     def run(self, command: list[str], environment: dict[str, str], started: Callable[[str], None] = _quiet) -> None:
         """Run a command in the folder.

@@ -1,0 +1,72 @@
+"""Show where data and models are kept, bring them here, send them there, or keep them elsewhere from now on.
+
+Not a stage: it talks to git's origin, or to the storage that .dvc/config names. Exit status: 0 done, 1 something is to
+be mended, and said.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from mlops.console import say
+from mlops.releasing import moving, oidc, storage
+
+COMMIT = f"{storage.CONFIG} reads data and models from the remote `storage` now: commit it, and push again"
+
+
+def main(options: argparse.Namespace, root: Path) -> int:
+    match options.what:
+        case "":
+            say(storage.describe(root))
+        case "pull":
+            storage.pull(root)
+            return subprocess.call(["dvc", "pull"], cwd=root)
+        case "push":
+            return push(options, root)
+        case "settle":
+            return complain(COMMIT if storage.settle(root) else "")
+        case "ready":
+            ready(root)
+        case url:
+            say(moving.move(root, moving.target(url, options.endpoint, options.account)))
+    return 0
+
+
+def push(options: argparse.Namespace, root: Path) -> int:
+    pushed = storage.push(root, options.hook, options.check)
+    if pushed.sent or not options.hook:
+        say(f"{pushed.sent} new objects for {storage.remote(root).place}")
+    if pushed.sent and (warning := storage.outgrown(root)):
+        say(f"warning: {warning}")
+    return complain(COMMIT if pushed.uncommitted else "")
+
+
+def ready(root: Path) -> None:
+    """Make a job ready to use the storage: logged in where the repository's variables say so, the branch laid out."""
+    variables = json.loads(os.environ.get("VARIABLES") or "{}")
+    if oidc.wanted(variables) and oidc.REQUEST_URL in os.environ:
+        exported = oidc.login(variables, os.environ)
+        with Path(os.environ["GITHUB_ENV"]).open("a", encoding="utf-8") as file:
+            file.writelines(f"{name}={' '.join(value.split())}\n" for name, value in exported.items())
+    elif oidc.wanted(variables):
+        say("This job may not ask GitHub for an identity token (as in a fork's pull request): not logged in")
+    storage.pull(root, fetch=False)
+
+
+def complain(message: str) -> int:
+    if message:
+        print(message, file=sys.stderr)
+    return int(bool(message))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="storage", description=__doc__)
+    parser.add_argument("what", nargs="?", default="", help="pull, push, or where to: s3://, azure://, gs://, a folder")
+    parser.add_argument("--endpoint", default="", metavar="URL", help="of a server that speaks S3, other than Amazon's")
+    parser.add_argument("--account", default="", metavar="NAME", help="Azure's storage account")
+    parser.add_argument("--check", action="store_true", help="push: read back what is there, and mend what is damaged")
+    parser.add_argument("--hook", action="store_true", help="push: say nothing where nothing changed since the last")
+    sys.exit(main(parser.parse_args(), root=Path().resolve()))

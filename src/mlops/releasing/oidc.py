@@ -1,0 +1,98 @@
+"""Log a workflow's job in at a cloud by GitHub's identity token: no secret is stored anywhere.
+
+The clouds' own libraries then find what they need by the variables and files that are made here.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import requests
+
+from mlops.contract import BadInput
+
+REQUEST_URL, REQUEST_TOKEN = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
+AWS, AZURE, GOOGLE = ("AWS_ROLE_ARN",), ("AZURE_CLIENT_ID", "AZURE_TENANT_ID"), ("GOOGLE_WORKLOAD_IDENTITY_PROVIDER",)
+PASSED_ON = (*AWS, "AWS_REGION", *AZURE, "GOOGLE_CLOUD_PROJECT")
+
+
+def wanted(variables: Mapping[str, str]) -> bool:
+    """Do the repository's variables name a cloud to log in at?"""
+    return any(all(variables.get(name) for name in names) for names in (AWS, AZURE, GOOGLE))
+
+
+def login(variables: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Write tokens below RUNNER_TEMP that nobody else may read; what later steps need in their environment.
+
+    A token lives some minutes: long enough for the libraries to exchange it, so log in just before a late use.
+
+    Parameters
+    ----------
+    variables
+        The repository's: AWS_ROLE_ARN; or AZURE_CLIENT_ID and AZURE_TENANT_ID; or GOOGLE_WORKLOAD_IDENTITY_PROVIDER
+        (projects/N/locations/global/workloadIdentityPools/POOL/providers/NAME), and GOOGLE_SERVICE_ACCOUNT where
+        one is to be impersonated.
+    environment
+        The runner's, in a job with `id-token: write`.
+
+    Raises
+    ------
+    BadInput
+        GitHub gives no token.
+    """
+    exported = {name: variables[name] for name in PASSED_ON if variables.get(name)}
+    if all(variables.get(name) for name in AWS):
+        token = _token("sts.amazonaws.com", environment)
+        exported["AWS_WEB_IDENTITY_TOKEN_FILE"] = _keep("aws", token, environment)
+    if all(variables.get(name) for name in AZURE):
+        token = _token("api://AzureADTokenExchange", environment)
+        exported["AZURE_FEDERATED_TOKEN_FILE"] = _keep("azure", token, environment)
+    if all(variables.get(name) for name in GOOGLE):
+        token = _token(f"https://iam.googleapis.com/{variables[GOOGLE[0]]}", environment)
+        credentials = _external_account(variables, _keep("google", token, environment))
+        exported["GOOGLE_APPLICATION_CREDENTIALS"] = _keep("google.json", json.dumps(credentials), environment)
+    return exported
+
+
+def _token(audience: str, environment: Mapping[str, str]) -> str:
+    """A fresh identity token of this job; runners hide it in logs, once told.
+
+    References
+    ----------
+    docs.github.com: OpenID Connect, "Using environment variables on the runner".
+    """
+    headers = {"Authorization": f"Bearer {environment[REQUEST_TOKEN]}"}
+    try:
+        answer = requests.get(environment[REQUEST_URL], {"audience": audience}, headers=headers, timeout=30)
+        answer.raise_for_status()
+        token: str = answer.json()["value"]
+    except (requests.RequestException, KeyError, ValueError) as error:
+        raise BadInput(f"GitHub gave no identity token for {audience}: {error}") from None
+    print(f"::add-mask::{token}", flush=True)
+    return token
+
+
+def _keep(name: str, content: str, environment: Mapping[str, str]) -> str:
+    folder = Path(environment["RUNNER_TEMP"]) / "storage"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / name
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(content)
+    return str(path)
+
+
+def _external_account(variables: Mapping[str, str], token_file: str) -> dict[str, object]:
+    """What google-auth reads, as `gcloud iam workload-identity-pools create-cred-config` writes it."""
+    account = variables.get("GOOGLE_SERVICE_ACCOUNT")
+    iam = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts"
+    impersonation = {"service_account_impersonation_url": f"{iam}/{account}:generateAccessToken"} if account else {}
+    return {
+        "type": "external_account",
+        "audience": f"//iam.googleapis.com/{variables[GOOGLE[0]]}",
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "token_url": "https://sts.googleapis.com/v1/token",
+        "credential_source": {"file": token_file},
+        **impersonation,
+    }
