@@ -24,7 +24,7 @@ def main(root: Path, push: bool) -> int:
     try:
         storage.pull(root)
         with console.progress() as say:
-            found = release.release(root, say, lambda tree: storage.push(root, tree), about, "origin" if push else None)
+            found = release.release(root, say, lambda tree: storage.send(root, tree), about, "origin" if push else None)
     except (workspace.StepFailed, BadInput) as error:
         console.fail(str(error))
         return 2

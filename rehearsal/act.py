@@ -34,6 +34,10 @@ def ignore(step: Step) -> None:
     """Hear of a step, and say nothing."""
 
 
+def enter(job: str) -> None:
+    """Hear of a job, and say nothing."""
+
+
 @dataclass
 class Outcome:
     """What a run of a workflow came to: results of its jobs, steps, all that they printed, and their summaries."""
@@ -42,6 +46,7 @@ class Outcome:
     steps: list[Step] = field(default_factory=list)
     log: str = ""
     summary: str = ""
+    job: str = ""
 
     @property
     def conclusion(self) -> str:
@@ -52,6 +57,7 @@ class Outcome:
 def run(
     tree: Path, workflow: str, event: str, payload: Mapping[str, Any], token: str,
     variables: Mapping[str, str], scratch: Path, heard: Callable[[Step], None] = ignore, options: Sequence[str] = (),
+    entered: Callable[[str], None] = enter,
 ) -> Outcome:  # fmt: skip
     """Run `.github/workflows/<workflow>` of the checkout `tree`.
 
@@ -61,6 +67,8 @@ def run(
         The event as GitHub would send it.
     variables
         Environment of every step.
+    entered
+        Hears of each job as it begins; jobs run one after the other.
 
     Raises
     ------
@@ -80,7 +88,7 @@ def run(
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment,
     ) as process:  # fmt: skip
         for line in process.stdout or ():
-            _hear(outcome, line, heard)
+            _hear(outcome, line, heard, entered)
     if "Skipping unsupported platform" in outcome.log:
         raise RuntimeError(f"{workflow}: a job asks for a runner that isn't here")
     return outcome
@@ -118,12 +126,15 @@ def _used(tree: Path) -> set[tuple[str, str]]:
     return found
 
 
-def _hear(outcome: Outcome, line: str, heard: Callable[[Step], None]) -> None:
+def _hear(outcome: Outcome, line: str, heard: Callable[[Step], None], entered: Callable[[str], None]) -> None:
     try:
         said = json.loads(line)
     except json.JSONDecodeError:
         outcome.log += line
         return
+    if said.get("jobID", outcome.job) != outcome.job:
+        outcome.job = said["jobID"]
+        entered(outcome.job)
     if said.get("raw_output") or said.get("level") in ("error", "warning"):
         outcome.log += said["msg"].rstrip("\n") + "\n"
     if said.get("command") == "summary":

@@ -88,6 +88,10 @@ class GitHub(Memory):
         self.tokens[token] = Token(actor, dict(permissions))
         return token
 
+    def grant(self, token: str, permissions: dict[str, str]) -> None:
+        """From now on a token has these permissions alone: those of the job that runs."""
+        self.tokens[token] = replace(self.tokens[token], permissions=dict(permissions))
+
     def respond(self, method: str, target: str, headers: Message, body: bytes) -> Answer:
         """Answer one request, its content encoded, and remember it."""
         scheme, _, secret = headers.get("Authorization", "").partition(" ")
@@ -114,7 +118,9 @@ class GitHub(Memory):
             raise Unknown(address.path)
         if not token.may(self._scopes(scope, words), level):
             raise Refused(403, "Resource not accessible by integration")
-        call = Call(words, dict(parse_qsl(address.query)), _object(body), token.actor)
+        is_file = address.path.endswith("/assets")
+        content = {} if is_file else _object(body)
+        call = Call(words, dict(parse_qsl(address.query)), content, token.actor, body if is_file else b"")
         if method == "GET":
             return paged(function(self, call), f"{self.url.removesuffix(ROOT)}{address.path}", call.query)
         with self.change():

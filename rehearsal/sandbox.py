@@ -19,6 +19,7 @@ from rehearsal.api import GitHub
 
 CML = Path(__file__).parent / "cml"
 Json = dict[Any, Any]
+MAINS_OWN = ("workflow_run", "push", "workflow_dispatch")
 IDENTITY = {
     "GIT_AUTHOR_NAME": "rehearsal", "GIT_AUTHOR_EMAIL": "rehearsal@example.com",
     "GIT_COMMITTER_NAME": "rehearsal", "GIT_COMMITTER_EMAIL": "rehearsal@example.com",
@@ -96,16 +97,30 @@ class Sandbox:
                 done += self.happen("workflow_run", self.api.workflow_run_event(one.run_id), head)
         return done
 
+    def dispatch(self, name: str, **inputs: str) -> Finished:
+        """Start a workflow by hand, on main."""
+        main = Pushed(git(self.origin, "rev-parse", "main"), "main")
+        payload = {"ref": "refs/heads/main", "inputs": inputs, "repository": self.api.home()}
+        return self._run(self._checkout(main.sha), name, "workflow_dispatch", payload, main)
+
     def _run(self, tree: Path, name: str, event: str, payload: Json, head: Pushed) -> Finished:
         workflow = _workflow(tree, name)
         rights = triggers.permissions(workflow)
         if head.fork and event == "pull_request":
-            rights = dict.fromkeys(rights, "read")
-        token = self.api.token(rights)
+            rights = {job: dict.fromkeys(given, "read") for job, given in rights.items()}
+        token = self.api.token({})
         scratch = self.folder / "runs" / f"{len(self.finished)}-{name}"
-        variables = self._variables("main" if event in ("workflow_run", "push") else head.branch, scratch)
-        variables["REHEARSAL_CONTENTS"] = rights.get("contents", "none")
-        outcome = act.run(tree, name, event, payload, token, variables, scratch, self.heard, self.options)
+        variables = self._variables(
+            "main" if event in ("workflow_run", "push", "workflow_dispatch") else head.branch, scratch
+        )
+        pushers = [job for job, given in rights.items() if given.get("contents") == "write"]
+        variables["REHEARSAL_PUSHERS"] = " ".join(pushers)
+            job for job, given in rights.items() if given.get("contents") == "write"
+        )
+        outcome = act.run(
+            tree, name, event, payload, token, variables, scratch, self.heard, self.options,
+            entered=lambda job: self.api.grant(token, rights[job]),
+        )  # fmt: skip
         run_id = self.api.add_run(
             name=workflow["name"], event=event, conclusion=outcome.conclusion, head_sha=head.sha,
             head_branch=head.branch, fork=head.owner,

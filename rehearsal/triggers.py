@@ -4,7 +4,6 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 DEFAULT_TYPES = {"pull_request": ("opened", "synchronize", "reopened")}
-LEVELS = ("none", "read", "write")
 
 
 def starts(workflow: dict[Any, Any], event: str, payload: dict[str, Any]) -> bool:
@@ -40,13 +39,10 @@ def triggers(workflow: dict[Any, Any]) -> dict[str, dict[str, Any]]:
     return {event: filters or {} for event, filters in named.items()}
 
 
-def permissions(workflow: dict[Any, Any]) -> dict[str, str]:
-    """What the run's token may do: the most that any of its jobs declares, nothing where a job declares nothing."""
-    rights: dict[str, str] = {}
-    for job in workflow["jobs"].values():
-        for scope, level in (job.get("permissions", workflow.get("permissions")) or {}).items():
-            rights[scope] = max(rights.get(scope, "none"), level, key=LEVELS.index)
-    return rights
+def permissions(workflow: dict[Any, Any]) -> dict[str, dict[str, str]]:
+    """What the token of each job may do; nothing where neither the job nor the workflow declares anything."""
+    usual = workflow.get("permissions") or {}
+    return {name: dict(job.get("permissions", usual) or {}) for name, job in workflow["jobs"].items()}
 
 
 def _matches(name: str, patterns: list[str] | None) -> bool:

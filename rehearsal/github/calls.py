@@ -21,12 +21,13 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """One request: the words in its path, its query, its JSON body and who sends it."""
+    """One request: the words in its path, its query, its JSON body, who sends it, and the bytes of a file."""
 
     words: dict[str, str]
     query: dict[str, str]
     body: Json
     actor: str
+    content: bytes = b""
 
 
 @dataclass(frozen=True)

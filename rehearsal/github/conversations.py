@@ -46,6 +46,11 @@ def edit_pull(hub: Memory, call: Call) -> Answer:
     return Answer(pull)
 
 
+def list_reviews(hub: Memory, call: Call) -> Answer:
+    url = hub.find("pulls", number=call.words["number"])["url"]
+    return Answer([review for review in hub.known["reviews"] if review["pull_request_url"] == url])
+
+
 def list_issues(hub: Memory, call: Call) -> Answer:
     wanted = {name for name in call.query.get("labels", "").split(",") if name}
     found = matching(hub.known["issues"], call, state="open")

@@ -96,7 +96,27 @@ def create_release(hub: Memory, call: Call) -> Answer:
     told = {name: call.body.get(name, value) for name, value in about.items()}
     page, text = f"{hub.page}/releases/tag/{tag}", text_of(call, "Release")
     who = hub.user(call.actor)
-    return Answer(hub.add("releases", "releases/{id}", tag_name=tag, html_url=page, body=text, author=who, **told), 201)
+    release = hub.add("releases", "releases/{id}", tag_name=tag, html_url=page, body=text, author=who, **told)
+    release["upload_url"] = f"{release['url']}/assets{{?name,label}}"
+    return Answer(release, 201)
+
+
+def list_assets(hub: Memory, call: Call) -> Answer:
+    release = hub.find("releases", id=call.words["release"])
+    return Answer([asset for asset in hub.known["assets"] if asset["release"] == release["id"]])
+
+
+def upload_asset(hub: Memory, call: Call) -> Answer:
+    """On GitHub under another host, which the release's `upload_url` names."""
+    release, name = hub.find("releases", id=call.words["release"]), call.query.get("name", "")
+    if any(asset["name"] == name for asset in list_assets(hub, call).content):
+        raise invalid("ReleaseAsset", "name", "already_exists")
+    told = {"name": name, "size": len(call.content), "state": "uploaded", "release": release["id"]}
+    return Answer(hub.add("assets", "releases/assets/{id}", **told), 201)
+
+
+def show_environment(hub: Memory, call: Call) -> Answer:
+    return Answer(hub.find("environments", name=call.words["environment"]))
 
 
 def show_release(hub: Memory, call: Call) -> Answer:

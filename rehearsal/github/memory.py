@@ -13,7 +13,7 @@ from rehearsal.github.place import NOWHERE, Json, Place, Unknown
 
 KINDS = (
     "issues", "pulls", "comments", "labels", "runs", "artifacts",
-    "check_runs", "deployments", "statuses", "releases",
+    "check_runs", "deployments", "statuses", "releases", "assets", "environments", "reviews",
 )  # fmt: skip
 
 
@@ -117,6 +117,21 @@ class Memory(Place):
         with self.change():
             self.edit(number, state="closed")
             self.find("pulls", number=number).update(merged=True, merged_at=now(), merge_commit_sha=sha)
+
+    def approve(self, number: int, user: str) -> None:
+        """A review that says yes."""
+        with self.change():
+            url = self.find("pulls", number=number)["url"]
+            self.add("reviews", "", user=self.user(user), state="APPROVED", body="", pull_request_url=url)
+
+    def protect(self, environment: str, reviewers: Iterable[str] = ()) -> None:
+        """Make an environment, whose jobs wait for these reviewers."""
+        people = [{"type": "User", "reviewer": self.user(name)} for name in reviewers]
+        rules = [{"id": 1, "type": "required_reviewers", "reviewers": people}] if people else []
+        with self.change():
+            known = self.known["environments"]
+            known[:] = [one for one in known if one["name"] != environment]
+            self.add("environments", f"environments/{environment}", name=environment, protection_rules=rules)
 
     def add_label(self, number: int, name: str) -> None:
         """Put a label on an issue or a pull request."""

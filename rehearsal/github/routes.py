@@ -16,6 +16,7 @@ ROUTES: tuple[tuple[str, str, str, str, Function], ...] = (
     ("POST", f"{R}/pulls", "pull-requests", "write", conversations.create_pull),
     ("GET", f"{R}/pulls/NUMBER", "pull-requests", "read", conversations.show_pull),
     ("PATCH", f"{R}/pulls/NUMBER", "pull-requests", "write", conversations.edit_pull),
+    ("GET", f"{R}/pulls/NUMBER/reviews", "pull-requests", "read", conversations.list_reviews),
     ("GET", f"{R}/issues", "issues", "read", conversations.list_issues),
     ("POST", f"{R}/issues", "issues", "write", conversations.create_issue),
     ("GET", f"{R}/issues/NUMBER", "talk", "read", conversations.show_issue),
@@ -41,6 +42,9 @@ ROUTES: tuple[tuple[str, str, str, str, Function], ...] = (
     ("POST", f"{R}/deployments/DEPLOYMENT/statuses", "deployments", "write", deliveries.create_status),
     ("GET", f"{R}/releases", "contents", "read", deliveries.list_releases),
     ("POST", f"{R}/releases", "contents", "write", deliveries.create_release),
+    ("GET", f"{R}/releases/RELEASE/assets", "contents", "read", deliveries.list_assets),
+    ("POST", f"{R}/releases/RELEASE/assets", "contents", "write", deliveries.upload_asset),
+    ("GET", f"{R}/environments/ENVIRONMENT", "actions", "read", deliveries.show_environment),
     ("GET", f"{R}/releases/latest", "contents", "read", deliveries.latest_release),
     ("GET", f"{R}/releases/tags/TAG", "contents", "read", deliveries.show_release),
 )

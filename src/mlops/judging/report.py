@@ -120,11 +120,13 @@ def _look(found: Comparison) -> str:
 
 
 def _rests_on(basis: Basis) -> str:
-    share = f"{basis.sample_share * 100:.3g} %"
-    return (
-        f"Sample of {basis.sample_rows:,} rows ({share}), {basis.trainings} trainings a side; "
-        f"tested on {basis.test_rows:,} rows, {plain(basis.period)}, in {basis.blocks} blocks of {plain(basis.block)}."
+    trained = (
+        f"Sample of {basis.sample_rows:,} rows ({basis.sample_share * 100:.3g} %), {basis.trainings} trainings a side"
     )
+    if basis.trainings == 1:
+        trained = f"Two fixed models, the newer one of {basis.sample_rows:,} rows"
+    blocks = f"in {basis.blocks} blocks of {plain(basis.block)}"
+    return f"{trained}; tested on {basis.test_rows:,} rows, {plain(basis.period)}, {blocks}."
 
 
 def _details(found: Comparison) -> Iterator[tuple[str, list[str]]]:

@@ -95,7 +95,7 @@ class Agent:
         return release
 
     def _fetch(self, version: str) -> None:
-        """Bring the commit of a version, and the branch that may hold its objects; of both no more than is asked for."""
+        """Bring the commit of a version and the branch that may hold its objects, of both what is asked for."""
         git(self.mirror, "config", "remote.origin.url", self.remote)
         refs = [f"+refs/tags/model@{version}:refs/tags/model@{version}"]
         if git(self.mirror, "ls-remote", "--heads", "origin", BRANCH):
@@ -133,7 +133,7 @@ def verify(folder: Path) -> None:
 
 
 def follow(agent: Agent, interval: float, once: bool = False, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Reconcile, `interval` seconds apart, longer and longer apart while something is wrong; `once`: until it worked."""
+    """Reconcile, `interval` seconds apart, and longer while something is wrong; with `once` until it worked."""
     failures = 0
     while True:
         try:

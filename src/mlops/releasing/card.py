@@ -10,7 +10,7 @@ from mlops.judging import report
 from mlops.judging.record import Comparison
 
 
-def describe(version: str, champion: str | None, folder: Path, found: Comparison | None) -> str:
+def describe(version: str, champion: str | None, folder: Path, found: Comparison | None, merged: list[str]) -> str:
     """Markdown for MODEL_CARD.md, the release and the summary of the run.
 
     Parameters
@@ -19,6 +19,8 @@ def describe(version: str, champion: str | None, folder: Path, found: Comparison
         The tree that was trained, with its artifacts.
     found
         How it compares with the champion; None for the first version.
+    merged
+        Commits since the champion, one line each.
 
     References
     ----------
@@ -28,6 +30,7 @@ def describe(version: str, champion: str | None, folder: Path, found: Comparison
     scores = msgspec.json.decode((folder / "artifacts/metrics.json").read_bytes())
     measured = [f"| {name} | {value:.4f} |" for name, value in scores.items() if isinstance(value, float)]
     trained = [f"`{name}` ({md5[:8]})" for name, md5 in info.data.items()]
+    news = ["", "What it brings:", "", *(f"- {report.plain(line)}" for line in merged)] if merged else []
     lines = [
         f"# Model {version}", "",
         f"Predicts `{info.schema.target}` ({info.task}) from {len(info.schema.inputs)} inputs. "
@@ -37,10 +40,10 @@ def describe(version: str, champion: str | None, folder: Path, found: Comparison
         f"Settings: {', '.join(f'`{name}` {value}' for name, value in info.settings.items())}.", "",
         f"Libraries: {', '.join(f'{name} {number}' for name, number in info.libraries.items())}.", "",
         *_inputs(info), "",
-        f"The same bytes again: `nox -s reproduce -- model@{version}`.",
+        f"The same bytes again: `nox -s reproduce -- model@{version}`.", *news,
     ]  # fmt: skip
     if found is None:
-        return "\n".join([*lines, "", "The first version: there was no champion to compare with.", ""])
+        return "\n".join([*lines, "", "There was no champion to compare with.", ""])
     return "\n".join([*lines, "", f"## Against the champion {champion}", "", report.render(found)])
 
 

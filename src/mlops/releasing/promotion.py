@@ -55,7 +55,9 @@ def promote(root: Path, stage: str, version: str, door: Door, reason: str = "", 
     return f"{stage}: {version} ({tag})"
 
 
-def rollback(root: Path, stage: str, version: str | None, reason: str, door: Door, remote: str | None = "origin") -> str:
+def rollback(
+    root: Path, stage: str, version: str | None, reason: str, door: Door, remote: str | None = "origin"
+) -> str:
     """Put an earlier version back, and mark the one that leaves as bad; what happened, in a line.
 
     Parameters
@@ -73,7 +75,9 @@ def rollback(root: Path, stage: str, version: str | None, reason: str, door: Doo
     known = Registry.remote(remote, root) if remote else Registry.read(root)
     leaving, wanted = known.current(stage), version or known.previous(stage)
     if wanted is None:
-        raise BadInput(f"{stage} had no other version that isn't marked bad; known: {', '.join(known.versions) or 'none'}")
+        raise BadInput(
+            f"{stage} had no other version that isn't marked bad; known: {', '.join(known.versions) or 'none'}"
+        )
     known.commit(wanted)
     if known.has(BAD, wanted):
         raise BadInput(f"{wanted} is marked bad, and is never deployed again")

@@ -26,6 +26,7 @@ from mlops.workspace import Workspace, git
 SCRATCH = ".dvc/tmp/release"
 NEEDED = ("model.onnx", "model.json", "train.parquet", "profile.json")
 LAST = "evaluate"
+MOST_COMMITS = 20
 Say = Callable[[str, str], None]
 
 
@@ -42,7 +43,7 @@ class Candidate:
 
 
 def release(
-    root: Path, say: Say, publish: Callable[[Path], None], about: Mapping[str, str], remote: str | None = "origin"
+    root: Path, say: Say, publish: Callable[[Path], object], about: Mapping[str, str], remote: str | None = "origin"
 ) -> Candidate:
     """Release HEAD, unless it is released already, changes nothing, or loses.
 
@@ -58,18 +59,22 @@ def release(
     known, head = Registry.read(root), git(root, "rev-parse", "HEAD")
     candidate = Workspace.lay(root, head, root / SCRATCH / "candidate")
     mark = digest(workspace.fingerprint(candidate.folder, "train"))
-    same = next((v for v in reversed(known.versions) if registry.trailer(root, known.commit(v), "Fingerprint") == mark), None)
+    same = next(
+        (v for v in reversed(known.versions) if registry.trailer(root, known.commit(v), "Fingerprint") == mark), None
+    )
     if same and known.has(BAD, same):
         return Candidate(None, f"### Nothing to deploy\n\nThis is {same} again, which is marked bad.\n", refused=True)
-    if same and same in (list(known.versions)[-1], known.current("prod")):
-        return Candidate(same, f"### Unchanged\n\nNo byte that reaches the model of {same} changed: nothing is released.\n")
+    if same and same == known.current("prod"):
+        return Candidate(None, f"### Unchanged\n\nNo byte changed that reaches the model {same}: no release.\n")
+    if same and same == list(known.versions)[-1]:
+        return Candidate(same, f"### Released already\n\nThis is {same}, which isn't in production yet.\n")
     train(candidate, say)
     champion = known.current("prod")
     found = compare(root, champion, known.commit(champion), candidate, say) if champion else None
     if found and not found.decision.accepted:
         return Candidate(None, f"### Not deployed: {champion} stays\n\n{report.render(found)}", refused=True)
     version = known.next(bump(root, known, candidate, found))
-    text = card.describe(version, champion, candidate.folder, found)
+    text = card.describe(version, champion, candidate.folder, found, commits(root, known, champion))
     save(candidate.folder / "MODEL_CARD.md", text.encode())
     publish(candidate.folder)
     commit = release_commit(candidate, message(version, champion, mark, found, about))
@@ -77,6 +82,12 @@ def release(
     if remote:
         git(root, "push", "--quiet", remote, ref)
     return Candidate(version, text)
+
+
+def commits(root: Path, known: Registry, champion: str | None) -> list[str]:
+    """Subjects of what was merged since the champion, the newest first: with several in a row, one release has all."""
+    since = [f"^{known.commit(champion)}"] if champion else []
+    return git(root, "log", "--first-parent", f"-{MOST_COMMITS}", "--format=%h %s", "HEAD", *since).splitlines()
 
 
 def train(side: Workspace, say: Say) -> None:
@@ -94,10 +105,11 @@ def compare(root: Path, version: str, commit: str, candidate: Workspace, say: Sa
     source = git(root, "rev-parse", f"{commit}^")
     before = Workspace.lay(root, source, root / SCRATCH / "before")
     facts = experiment.facts_of(experiment.Request(root, source), source, candidate.tree, before, candidate)
+    facts = msgspec.structs.replace(facts, changes=msgspec.structs.replace(facts.changes, flagged=[]))  # reviewed
     limits = params.load(candidate.folder)
     test = pd.read_parquet(candidate.folder / "artifacts/test.parquet")
-    trained = [sides.Trained.load(folder / "artifacts") for folder in (champion, candidate.folder)]
-    found = judge.judge(*trained, test, facts, limits.judge)
+    older, newer = (sides.Trained.load(folder / "artifacts") for folder in (champion, candidate.folder))
+    found = judge.judge(older, newer, test, facts, limits.judge)
     return msgspec.structs.replace(found, decision=gate.after_merge(found, limits.deploy.margin))
 
 

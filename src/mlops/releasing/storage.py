@@ -96,13 +96,18 @@ def push(root: Path, trusting: bool = False, check: bool = False) -> Pushed:
     record = f"{remote(root)} {' '.join(sorted(wanted))}\n".encode()
     path = root / RECORD
     if not (trusting and path.exists() and path.read_bytes() == record):
-        storage, held = opened(root), places(root)
-        files = _lacking(storage, pointers.whole(wanted, held), held, check)
-        if files:
-            storage.send(files)
-        sent = len(files)
+        sent = send(root, root, check)
         save(path, record)
     return Pushed(sent, bool(git(root, "status", "--porcelain", "--", CONFIG)))
+
+
+def send(root: Path, tree: Path, check: bool = False) -> int:
+    """Send what the tree in a folder needs and the storage of `root` lacks; the number of objects."""
+    storage, held = opened(root), places(root)
+    files = _lacking(storage, pointers.whole(pointers.needed(tree), held), held, check)
+    if files:
+        storage.send(files)
+    return len(files)
 
 
 def describe(root: Path) -> str:

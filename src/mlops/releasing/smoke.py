@@ -1,0 +1,140 @@
+"""Is a service fit to be used? Its contract, its golden rows, bad requests, a short load, its footprint."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import requests
+
+from mlops.artifact import read_info
+from mlops.contract import ModelInfo
+from mlops.judging import footprint
+from mlops.params import Judge
+
+LOAD, CLIENTS = 400, 8
+SLOWEST = 1.0
+TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was tried: what, whether it holds, and the figures."""
+
+    name: str
+    holds: bool
+    found: str
+
+
+def wait_for(url: str, version: str, patience: float) -> Check:
+    """Until the service answers with this version, for `patience` seconds at most."""
+    deadline, found = time.monotonic() + patience, "nothing"
+    while time.monotonic() < deadline:
+        try:
+            found = requests.get(f"{url}/model", timeout=5).json().get("version")
+        except (requests.RequestException, ValueError) as error:
+            found = type(error).__name__
+        if found == version:
+            break
+        time.sleep(0.1)
+    return Check("version", found == version, f"answers with {found}")
+
+
+def run(url: str, folder: Path, champion: Path | None, limits: Judge, token: str = "") -> list[Check]:
+    """Try everything.
+
+    Parameters
+    ----------
+    folder, champion
+        Folders with model.onnx and model.json of the version that should answer, and of the one before.
+    token
+        The service's bearer token, where it asks for one.
+    """
+    session = requests.Session()
+    if token:
+        session.headers["Authorization"] = f"Bearer {token}"
+    info = read_info(folder)
+    rows = requested(session, url, info)
+    checks = [*_contract(session, url, info), _golden(session, url, info, rows), *_refusals(session, url, rows[0])]
+    checks.append(_load(session, url, rows))
+    if champion:
+        checks += [_cost(row) for row in footprint.measure(champion, folder, limits)]
+    return checks
+
+
+def table(checks: list[Check]) -> str:
+    """Markdown."""
+    rows = [f"| {check.name} | {'yes' if check.holds else '**no**'} | {check.found} |" for check in checks]
+    return "\n".join(["| smoke | holds | found |", "|---|---|---|", *rows, ""])
+
+
+def requested(session: requests.Session, url: str, info: ModelInfo) -> list[dict[str, Any]]:
+    """The golden rows as requests: the service's own example has the columns that a model doesn't see, such as time."""
+    described = session.get(f"{url}/schema", timeout=10).json()
+    content = described["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
+    example = {name: value for name, value in content["example"]["rows"][0].items() if name not in info.schema.inputs}
+    columns = zip(*info.golden.rows.values(), strict=True)
+    golden = (dict(zip(info.golden.rows, values, strict=True)) for values in columns)
+    return [example | {name: value for name, value in row.items() if value is not None} for row in golden]
+
+
+def _contract(session: requests.Session, url: str, info: ModelInfo) -> Iterator[Check]:
+    for path in ("/health/live", "/health/ready", "/metrics"):
+        status = session.get(f"{url}{path}", timeout=10).status_code
+        yield Check(path, status == 200, f"status {status}")
+    described = session.get(f"{url}/schema", timeout=10).json()
+    named = str(described.get("components", described))
+    absent = [name for name in info.schema.inputs if name not in named]
+    yield Check("/schema", "/predict" in described.get("paths", {}) and not absent, "OpenAPI names every input")
+
+
+def _golden(session: requests.Session, url: str, info: ModelInfo, rows: list[dict[str, Any]]) -> Check:
+    answer = session.post(f"{url}/predict", json={"rows": rows}, timeout=30)
+    if answer.status_code != 200:
+        return Check("golden rows", False, f"status {answer.status_code}: {answer.text[:200]}")
+    got = np.array([_numbers(one, info) for one in answer.json()["predictions"]])
+    worst = float(np.abs(got - np.asarray(info.golden.predictions)).max())
+    return Check("golden rows", worst <= TOLERANCE, f"{len(got)} rows, off by {worst:.1g} at most")
+
+
+def _numbers(prediction: dict[str, Any], info: ModelInfo) -> list[float]:
+    if info.task == "regression":
+        return [prediction["value"]]
+    return [prediction["probabilities"][str(label)] for label in info.classes]
+
+
+def _refusals(session: requests.Session, url: str, row: dict[str, Any]) -> Iterator[Check]:
+    """Requests that a client gets wrong end in 4xx and a reason, never in 5xx."""
+    name = next(iter(row))
+    bad: dict[str, dict[str, Any]] = {
+        "a wrong type": {"json": {"rows": [{**row, name: {"a": 1}}]}},
+        "an unknown column": {"json": {"rows": [{**row, "no such column": 1}]}},
+        "no rows": {"json": {}},
+        "broken JSON": {"data": b'{"rows": [', "headers": {"Content-Type": "application/json"}},
+        "another content type": {"data": b"rows", "headers": {"Content-Type": "text/csv"}},
+    }
+    for what, request in bad.items():
+        answer = session.post(f"{url}/predict", timeout=10, **request)
+        refused = 400 <= answer.status_code < 500 and "error" in answer.text
+        yield Check(f"refuses {what}", refused, f"status {answer.status_code}")
+
+
+def _load(session: requests.Session, url: str, rows: list[dict[str, Any]]) -> Check:
+    """Some clients at once; every request is answered, and in time."""
+
+    def ask(number: int) -> float:
+        start = time.perf_counter()
+        answer = session.post(f"{url}/predict", json={"rows": [rows[number % len(rows)]]}, timeout=10)
+        return time.perf_counter() - start if answer.status_code == 200 else float("inf")
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        seconds = np.sort(np.array(list(pool.map(ask, range(LOAD)))))
+    p99 = float(seconds[int(0.99 * LOAD)])
+    return Check("load", p99 <= SLOWEST, f"{LOAD} requests of {CLIENTS} clients, p99 {p99 * 1e3:.0f} ms")
+
+
+def _cost(row: Any) -> Check:
+    return Check(row.name, not row.broken, f"{row.base:.3g} -> {row.head:.3g} {row.unit} ({row.limit:g} times allowed)")
