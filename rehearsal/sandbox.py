@@ -18,6 +18,7 @@ from rehearsal.act import Outcome, Step
 from rehearsal.api import GitHub
 
 CML = Path(__file__).parent / "cml"
+EMPTY = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # git's name of the tree without files
 Json = dict[Any, Any]
 IDENTITY = {
     "GIT_AUTHOR_NAME": "rehearsal", "GIT_AUTHOR_EMAIL": "rehearsal@example.com",
@@ -89,12 +90,23 @@ class Sandbox:
         """Run what the event starts (files of the head for a pull request or a push, else main's), and what follows."""
         tree = self._checkout(head.sha if event in ("pull_request", "push") else git(self.origin, "rev-parse", "main"))
         names = sorted(path.name for path in (tree / ".github/workflows").iterdir() if path.name not in without)
-        started = [name for name in names if triggers.starts(_workflow(tree, name), event, payload)]
+        changed = self._changed(event, payload, head)
+        started = [name for name in names if triggers.starts(_workflow(tree, name), event, payload, changed)]
         done = [self._run(tree, name, event, payload, head) for name in started]
         if event != "workflow_run":
             for one in list(done):
                 done += self.happen("workflow_run", self.api.workflow_run_event(one.run_id), head)
         return done
+
+    def _changed(self, event: str, payload: Json, head: Pushed) -> list[str]:
+        """Files that a pull request changes since it left its base, a push since `before`; all of a new branch."""
+        if event == "pull_request":
+            since = f"{payload['pull_request']['base']['ref']}...{head.sha}"
+        elif event == "push":
+            since = f"{payload.get('before', EMPTY)}..{head.sha}"
+        else:
+            return []
+        return git(self.origin, "-c", "core.quotePath=false", "diff", "--name-only", since).splitlines()
 
     def _run(self, tree: Path, name: str, event: str, payload: Json, head: Pushed) -> Finished:
         workflow = _workflow(tree, name)
@@ -122,7 +134,8 @@ class Sandbox:
             "UV_PROJECT_ENVIRONMENT": sys.prefix, "UV_OFFLINE": "1",
             "REHEARSAL_ORIGIN": str(self.origin), "REHEARSAL_CML": str(self.cml),
             "REHEARSAL_ARTIFACTS": str(scratch / "artifacts"), "REHEARSAL_CACHE": str(self.folder / "cache"),
-            "REHEARSAL_SCOPE": scope.replace("/", "-"), "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", ""),
+            "REHEARSAL_REGISTRY": str(self.folder / "registry.jsonl"), "REHEARSAL_SCOPE": scope.replace("/", "-"),
+            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", ""),
         }  # fmt: skip
 
     def _checkout(self, sha: str) -> Path:
