@@ -185,7 +185,9 @@ def test_agent_comes_first_and_stays_beside_the_service(resources: list[Json]) -
     assert beside["restartPolicy"] == "Always"
 
 
-def test_no_secret_is_in_git(resources: list[Json]) -> None:
+def test_no_secret_is_in_git_and_the_readme_says_how_to_make_it(resources: list[Json]) -> None:
     assert "Secret" not in {resource["kind"] for resource in resources}
     given = {variable["name"]: variable["valueFrom"] for variable in pod(resources)["containers"][0]["env"]}
+    readme = (ROOT / "deploy/README.md").read_text()
+    assert [name for name in given if f"`{name}=" not in readme] == []
     assert given == {name: {"secretKeyRef": {"name": "model", "key": name}} for name in ("STORE_URL", "SERVICE_TOKEN")}
