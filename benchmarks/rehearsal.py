@@ -16,7 +16,7 @@ from mlops.workspace import git
 from rehearsal.sandbox import Sandbox, open_pull_request, sandbox
 
 RATES = ("0.1", "0.15", "0.2", "0.12", "0.25")
-CHECKS = ("checks.yml",)
+CHECKS = ("checks.yml", "image.yml")
 
 
 def measure(quick: bool) -> tuple[list[Claim], dict[str, Any]]:

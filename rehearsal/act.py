@@ -15,7 +15,11 @@ STAND_INS = {
     "actions/checkout": "checkout",
     "actions/upload-artifact": "upload-artifact",
     "actions/cache": "cache",
+    "actions/attest-build-provenance": "attest-build-provenance",
     "astral-sh/setup-uv": "setup-uv",
+    "docker/build-push-action": "build-push",
+    "docker/login-action": "login",
+    "docker/metadata-action": "metadata",
 }
 USES = re.compile(r"uses:\s*([\w.-]+/[\w.-]+)(?:/[\w./-]+)?@([0-9a-f]{40})")
 

@@ -17,7 +17,7 @@ CHANGES = {
     "a-lower-learning-rate": ("params.yaml", "learning_rate: 0.3", "learning_rate: 0.1", "success"),
     "arrival-delay-as-an-input": ("src/problem/schema.py", LEAK + '"ignored"', LEAK + '"input"', "failure"),
 }
-CHECKS = ("checks.yml",)  # left out: they would run the tests
+CHECKS = ("checks.yml", "image.yml")  # left out: they would run the tests, and build images
 
 
 def main(root: Path = Path()) -> int:

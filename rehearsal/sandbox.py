@@ -18,6 +18,7 @@ from rehearsal.act import Outcome, Step
 from rehearsal.api import GitHub
 
 CML = Path(__file__).parent / "cml"
+EMPTY = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # git's name of the tree without files
 Json = dict[Any, Any]
 MAINS_OWN = ("workflow_run", "push", "workflow_dispatch")
 IDENTITY = {
@@ -90,7 +91,8 @@ class Sandbox:
         """Run what the event starts (files of the head for a pull request or a push, else main's), and what follows."""
         tree = self._checkout(head.sha if event in ("pull_request", "push") else git(self.origin, "rev-parse", "main"))
         names = sorted(path.name for path in (tree / ".github/workflows").iterdir() if path.name not in without)
-        started = [name for name in names if triggers.starts(_workflow(tree, name), event, payload)]
+        changed = self._changed(event, payload, head)
+        started = [name for name in names if triggers.starts(_workflow(tree, name), event, payload, changed)]
         done = [self._run(tree, name, event, payload, head) for name in started]
         if event != "workflow_run":
             for one in list(done):
@@ -103,6 +105,16 @@ class Sandbox:
         payload = {"ref": "refs/heads/main", "inputs": inputs, "repository": self.api.home()}
         return self._run(self._checkout(main.sha), name, "workflow_dispatch", payload, main)
 
+    def _changed(self, event: str, payload: Json, head: Pushed) -> list[str]:
+        """Files that a pull request changes since it left its base, a push since `before`; all of a new branch."""
+        if event == "pull_request":
+            since = f"{payload['pull_request']['base']['ref']}...{head.sha}"
+        elif event == "push":
+            since = f"{payload.get('before', EMPTY)}..{head.sha}"
+        else:
+            return []
+        return git(self.origin, "-c", "core.quotePath=false", "diff", "--name-only", since).splitlines()
+
     def _run(self, tree: Path, name: str, event: str, payload: Json, head: Pushed) -> Finished:
         workflow = _workflow(tree, name)
         rights = triggers.permissions(workflow)
@@ -110,13 +122,9 @@ class Sandbox:
             rights = {job: dict.fromkeys(given, "read") for job, given in rights.items()}
         token = self.api.token({})
         scratch = self.folder / "runs" / f"{len(self.finished)}-{name}"
-        variables = self._variables(
-            "main" if event in ("workflow_run", "push", "workflow_dispatch") else head.branch, scratch
-        )
+        variables = self._variables("main" if event in MAINS_OWN else head.branch, scratch)
         pushers = [job for job, given in rights.items() if given.get("contents") == "write"]
         variables["REHEARSAL_PUSHERS"] = " ".join(pushers)
-            job for job, given in rights.items() if given.get("contents") == "write"
-        )
         outcome = act.run(
             tree, name, event, payload, token, variables, scratch, self.heard, self.options,
             entered=lambda job: self.api.grant(token, rights[job]),
@@ -137,7 +145,8 @@ class Sandbox:
             "UV_PROJECT_ENVIRONMENT": sys.prefix, "UV_OFFLINE": "1",
             "REHEARSAL_ORIGIN": str(self.origin), "REHEARSAL_CML": str(self.cml),
             "REHEARSAL_ARTIFACTS": str(scratch / "artifacts"), "REHEARSAL_CACHE": str(self.folder / "cache"),
-            "REHEARSAL_SCOPE": scope.replace("/", "-"), "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", ""),
+            "REHEARSAL_REGISTRY": str(self.folder / "registry.jsonl"), "REHEARSAL_SCOPE": scope.replace("/", "-"),
+            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", ""),
         }  # fmt: skip
 
     def _checkout(self, sha: str) -> Path:
@@ -153,7 +162,7 @@ class Sandbox:
 def sandbox(folder: Path, cml: Path = CML, heard: Callable[[Step], None] = act.ignore) -> Iterator[Sandbox]:
     """A sandbox in an empty folder, its API listening on loopback until the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
-    with GitHub(folder) as api:
+    with GitHub(folder, bare=folder / "origin.git") as api:
         yield Sandbox(folder, api, cml, heard)
 
 

@@ -1,13 +1,20 @@
 """When GitHub starts a workflow, and with which rights: the part of the YAML that act doesn't read."""
 
-from fnmatch import fnmatchcase
+from collections.abc import Collection
 from typing import Any
+
+from rehearsal.globs import matches
 
 DEFAULT_TYPES = {"pull_request": ("opened", "synchronize", "reopened")}
 
 
-def starts(workflow: dict[Any, Any], event: str, payload: dict[str, Any]) -> bool:
-    """Does `event` with this payload start the workflow? Reads `types`, `branches`, `tags` and `workflows`.
+def starts(workflow: dict[Any, Any], event: str, payload: dict[str, Any], changed: Collection[str] = ()) -> bool:
+    """Does `event` with this payload start the workflow? Reads `types`, `branches`, `tags`, `paths` and `workflows`.
+
+    Parameters
+    ----------
+    changed
+        Files that a push or a pull request changes, which no payload says.
 
     References
     ----------
@@ -23,12 +30,15 @@ def starts(workflow: dict[Any, Any], event: str, payload: dict[str, Any]) -> boo
     if "workflows" in wanted and payload["workflow_run"]["name"] not in wanted["workflows"]:
         return False
     if event == "pull_request":
-        return _matches(payload["pull_request"]["base"]["ref"], wanted.get("branches"))
+        branch = payload["pull_request"]["base"]["ref"]
+        return _named(branch, wanted.get("branches")) and _touched(changed, wanted)
     if event == "push":
         kind, _, name = payload["ref"].removeprefix("refs/").partition("/")
         only = wanted.get("branches" if kind == "heads" else "tags")
         other = wanted.get("tags" if kind == "heads" else "branches")
-        return _matches(name, only) if only or not other else False
+        if other and not only:
+            return False
+        return _named(name, only) and (kind == "tags" or _touched(changed, wanted))
     return True
 
 
@@ -45,10 +55,14 @@ def permissions(workflow: dict[Any, Any]) -> dict[str, dict[str, str]]:
     return {name: dict(job.get("permissions", usual) or {}) for name, job in workflow["jobs"].items()}
 
 
-def _matches(name: str, patterns: list[str] | None) -> bool:
-    """Later patterns win; one with `!` takes names away again."""
-    found = not patterns
-    for pattern in patterns or ():
-        if fnmatchcase(name, pattern.removeprefix("!")):
-            found = not pattern.startswith("!")
-    return found
+def _named(name: str, patterns: list[str] | None) -> bool:
+    return not patterns or matches(name, patterns)
+
+
+def _touched(changed: Collection[str], filters: dict[str, Any]) -> bool:
+    """At least one file is among `paths`, or isn't among `paths-ignore`."""
+    if "paths" in filters:
+        return any(matches(file, filters["paths"]) for file in changed)
+    if "paths-ignore" in filters:
+        return any(not matches(file, filters["paths-ignore"]) for file in changed)
+    return True

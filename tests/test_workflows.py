@@ -21,9 +21,17 @@ RIGHTS = {
     ("checks", "checks-pass"): {},
     ("experiment", "experiment"): {"contents": "read"},
     ("experiment", "experiment-pass"): {},
+    ("image", "image"): {"attestations": "write", "contents": "read", "id-token": "write", "packages": "write"},
+    ("image", "image-pass"): {},
     ("report", "report"): {"actions": "read", "contents": "read", "pull-requests": "write"},
 }
-STARTED_BY = {"checks": {"pull_request", "push"}, "experiment": {"pull_request", "push"}, "report": {"workflow_run"}}
+STARTED_BY = {
+    "checks": {"pull_request", "push"},
+    "experiment": {"pull_request", "push"},
+    "image": {"push", "workflow_dispatch"},
+    "report": {"workflow_run"},
+}
+GUARD = "!github.event.repository.is_template"
 
 
 def test_zizmor_finds_nothing() -> None:
@@ -85,7 +93,7 @@ def test_every_run_is_a_session_a_step_or_the_closing_check() -> None:
 
 def test_checkouts_keep_no_credentials() -> None:
     checkouts = [step for _, step in STEPS if step.get("uses", "").startswith("actions/checkout@")]
-    assert len(checkouts) == 4
+    assert len(checkouts) == 5
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 
@@ -131,16 +139,22 @@ def test_no_failure_is_forgiven_but_a_missing_cml() -> None:
     assert [step["with"]["repository"] for step in forgiven] == ["iterative/cml"]
 
 
-@pytest.mark.parametrize(("workflow", "job"), [("checks", "checks-pass"), ("experiment", "experiment-pass")])
-def test_closing_job_needs_every_other_job_and_always_runs(workflow: str, job: str) -> None:
+@pytest.mark.parametrize("workflow", ["checks", "experiment", "image"])
+def test_closing_job_needs_every_other_job_and_always_runs(workflow: str) -> None:
+    job = f"{workflow}-pass"
     others = set(WORKFLOWS[workflow]["jobs"]) - {job}
     assert set(JOBS[workflow, job]["needs"]) == others
-    assert JOBS[workflow, job]["if"] == "always()"
+    assert JOBS[workflow, job]["if"] in ("always()", f"${{{{ always() && {GUARD} }}}}")
+
+
+def test_template_itself_pushes_no_image() -> None:
+    assert JOBS["image", "image"]["if"] == f"${{{{ {GUARD} }}}}"
 
 
 def test_a_later_push_cancels_checks_but_never_a_report() -> None:
     assert WORKFLOWS["checks"]["concurrency"]["cancel-in-progress"] is True
     assert WORKFLOWS["report"]["concurrency"]["cancel-in-progress"] is False
+    assert WORKFLOWS["image"]["concurrency"]["cancel-in-progress"] is False
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import pytest
 
 from tests.conftest import Project
 
-CHECKS, EXPERIMENT, REPORT = (f".github/workflows/{name}.yml" for name in ("checks", "experiment", "report"))
+CHECKS, EXPERIMENT, IMAGE, REPORT = (
+    f".github/workflows/{name}.yml" for name in ("checks", "experiment", "image", "report")
+)
 COMMENTING = "src/mlops/commenting.py"
 STATIC = "tests/test_workflows.py"
 
@@ -42,6 +44,9 @@ MUTANTS = [
            "false\n          ref: ${{ github.event.workflow_run.head_sha }}\n      - uses: ./"),
     Mutant("failure forgiven", EXPERIMENT, "      - if: github.event_name == 'pull_request' # the gate",
            "      - continue-on-error: true\n        if: github.event_name == 'pull_request' # the gate"),
+    Mutant("images pushed by the template", IMAGE, "    if: ${{ !github.event.repository.is_template }}\n", ""),
+    Mutant("images pushed by pull requests", IMAGE, "  push:\n", "  pull_request:\n"),
+    Mutant("push of an image cancelled", IMAGE, "cancel-in-progress: false", "cancel-in-progress: true"),
     Mutant("`--publish` left on", COMMENTING, '"--publish=false", ', "", "tests/rehearsal/test_commenting.py"),
     Mutant("second comment behind thirty", COMMENTING, "CML_READS = 30", "CML_READS = 3000",
            "tests/rehearsal/test_commenting.py"),

