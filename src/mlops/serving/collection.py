@@ -38,12 +38,15 @@ class Spool:
         """
         with self._lock:
             try:
-                if os.write(self._file, lines) < len(lines):
-                    raise OSError(errno.ENOSPC, "the disk took a part only", str(self._path))
+                self._write(lines)
             except OSError:
                 os.ftruncate(self._file, self._size)
                 raise
             self._size += len(lines)
+
+    def _write(self, lines: bytes) -> None:
+        if os.write(self._file, lines) < len(lines):
+            raise OSError(errno.ENOSPC, "the disk took only a part", str(self._path))
 
     async def durable(self) -> None:
         """With fsync, return when what was appended would survive a power cut; all that wait share one call."""

@@ -21,13 +21,14 @@ def used(column: Column) -> bool:
 def field(column: Column, strict: bool) -> tuple[Any, Any] | tuple[Any]:
     """Type and, where the column may be absent, default; `strict` refuses what lies outside the schema's range."""
     if not used(column):
-        return _type(column, strict=False) | None | UnsetType, UNSET
+        return value_type(column, strict=False) | None | UnsetType, UNSET
     if column.missing:
-        return _type(column, strict) | None, None
-    return (_type(column, strict),)
+        return value_type(column, strict) | None, None
+    return (value_type(column, strict),)
 
 
-def _type(column: Column, strict: bool) -> Any:
+def value_type(column: Column, strict: bool) -> Any:
+    """The type of a value that isn't missing."""
     if column.type == "timestamp":
         return datetime
     if column.type == "boolean":

@@ -45,7 +45,7 @@ class Requests:
             "Row", fields, rename=names, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False
         )
         rows: Any = Annotated[list[row], Meta(min_length=1, max_length=limits.max_rows)]  # type: ignore[valid-type]
-        body = [("rows", rows), ("ids", list[Id] | None, None)]
+        body: Any = [("rows", rows), ("ids", list[Id] | None, None)]
         return msgspec.defstruct("Body", body, forbid_unknown_fields=True)
 
     def read(self, body: bytes) -> tuple[list[Row], list[str] | None]:
@@ -63,10 +63,13 @@ class Requests:
         for place, row in enumerate(request.rows if self._time else ()):
             time = getattr(row, self._fields[str(self._time)])
             if time is not None and time.year not in YEARS:
-                message = f"expected a year from {YEARS[0]} to {YEARS[-1]}, got {time.year}"
+                message = f"Expected a year from {YEARS[0]} to {YEARS[-1]}, got {time.year}"
                 raise Refused(422, f"rows[{place}].{self._time}", "range", message)
         if request.ids is not None:
-            _check(request.ids, len(request.rows))
+            if len(request.ids) != len(request.rows):
+                message = f"Expected one a row ({len(request.rows)}), got {len(request.ids)}"
+                raise Refused(422, "ids", "length", message)
+            check_ids(request.ids, "ids[{}]")
         return request.rows, request.ids
 
     def feeds(self, rows: list[Row]) -> dict[str, NDArray[Any]]:
@@ -100,9 +103,9 @@ class Requests:
                     setattr(row, field, MASK)
 
 
-def _check(ids: list[str], rows: int) -> None:
-    if len(ids) != rows:
-        raise Refused(422, "ids", "length", f"expected as many ids as rows ({rows}), got {len(ids)}")
-    if len(set(ids)) != rows:
-        place = next(place for place, id in enumerate(ids) if id in ids[:place])
-        raise Refused(422, f"ids[{place}]", "unique", f"'{ids[place]}' is the id of an earlier row, too")
+def check_ids(ids: list[str], field: str) -> None:
+    """Refuse an id that comes twice; `field` is where one stands, with {} for its place."""
+    if len(set(ids)) < len(ids):
+        first = {id: place for place, id in reversed(list(enumerate(ids)))}
+        place = next(place for place, id in enumerate(ids) if first[id] < place)
+        raise Refused(422, field.format(place), "unique", f"'{ids[place]}' stands at an earlier place, too")

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import IO
@@ -38,16 +38,16 @@ class Shipper(threading.Thread):
         super().__init__(name="shipping", daemon=True)
         self._spool, self._folder, self._store = spool, folder, store
         self._interval, self._failed = interval, failed
-        self._stop = threading.Event()
+        self._ended = threading.Event()
 
     def run(self) -> None:
         pause = self._interval
-        while not self._stop.wait(pause):
+        while not self._ended.wait(pause):
             pause = self._interval if self.ship() else min(2 * pause, max(SLOWEST, self._interval))
 
     def stop(self) -> None:
         """Ship once more what there is; what can't be stays in the spool for the next start."""
-        self._stop.set()
+        self._ended.set()
         self.join()
         self.ship()
 
@@ -59,7 +59,7 @@ class Shipper(threading.Thread):
                 self._deliver_all()
         except (SQLAlchemyError, OSError) as error:
             self._failed()
-            log("error", "the store takes nothing; the spool keeps it", reason=str(error).splitlines()[0])
+            log("error", "not shipped; the spool keeps it", reason=str(error).splitlines()[0])
             return False
         return True
 
