@@ -75,9 +75,9 @@ def _schemas(info: ModelInfo, limits: Serve) -> dict[str, Any]:
         "required": [name for name, column in known.items() if columns.used(column) and not column.missing],
         "additionalProperties": False,
     }
+    some = {"minItems": 1, "maxItems": limits.max_rows}
     ids = {"type": "array", "items": {"$ref": "#/components/schemas/Id"}, "description": "one a row, none twice"}
-    rows = {"type": "array", "items": {"$ref": "#/components/schemas/Row"}, **rule}
-    rule = {"minItems": 1, "maxItems": limits.max_rows}
+    rows = {"type": "array", "items": {"$ref": "#/components/schemas/Row"}, **some}
     outcome = _object({"id": {"$ref": "#/components/schemas/Id"}, "value": _property(known[info.schema.target], False)})
     prediction = {"id": {"$ref": "#/components/schemas/Id"}, **_output(info)}
     answers = {"type": "array", "items": _object(prediction)}
@@ -87,7 +87,7 @@ def _schemas(info: ModelInfo, limits: Serve) -> dict[str, Any]:
         "Id": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
         "Request": {**_object({"rows": rows, "ids": ids}, "ids"), "example": {"rows": [example(info)]}},
         "Answer": _object({"model": {"type": "string"}, "predictions": answers}),
-        "Outcomes": _object({"outcomes": {"type": "array", "items": outcome, **rule}}),
+        "Outcomes": _object({"outcomes": {"type": "array", "items": outcome, **some}}),
         "Error": _object({"error": error}),
     }  # fmt: skip
 
