@@ -1,0 +1,1 @@
+"""A request -> an answer, on disk first."""

@@ -1,0 +1,111 @@
+"""The version that is served: follows `releases`/current, and lets nothing in that isn't what its release says."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from mlops.artifact import Model
+from mlops.contract import BadInput, ModelInfo, Release, decode
+from mlops.params import Serve
+from mlops.serving.answers import Served
+from mlops.serving.logs import log
+
+POLL = 0.2  # seconds
+SLOWEST = 30.0  # seconds between two tries of one version that is wrong
+TOLERANCE = 1e-5  # of a probability, or of the largest golden prediction
+
+
+def load(folder: Path, limits: Serve) -> Served:
+    """A release that is verified: digests, a model that loads, golden rows that it reproduces.
+
+    Raises
+    ------
+    BadInput
+        Names the file and what is wrong with it.
+    """
+    release = decode(Release, _read(folder / "release.json"), str(folder / "release.json"))
+    if release.version != folder.name:
+        raise BadInput(f"{folder / 'release.json'}: says {release.version}, but the folder is {folder.name}")
+    graph, info = (_verified(folder / name, release) for name in ("model.onnx", "model.json"))
+    try:
+        served = Served(release, graph, decode(ModelInfo, info, str(folder / "model.json")), limits)
+    except BadInput:
+        raise
+    except Exception as error:  # onnxruntime raises what it likes
+        raise BadInput(f"{folder}: not a model that can be served: {error}") from error
+    _check_golden(served, folder)
+    return served
+
+
+def _verified(path: Path, release: Release) -> bytes:
+    content = _read(path)
+    digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if digest != release.files.get(path.name):
+        raise BadInput(f"{path}: its MD5 is {digest}, but release.json says {release.files.get(path.name)}")
+    return content
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}") from None
+
+
+def _check_golden(model: Model, folder: Path) -> None:
+    golden = model.info.golden
+    wanted = np.asarray(golden.predictions, dtype=np.float64)
+    got = model.predict(golden.rows)
+    scale = float(np.abs(wanted).max()) or 1.0
+    if got.shape != wanted.shape or not np.all(np.abs(got - wanted) <= TOLERANCE * scale):
+        raise BadInput(f"{folder / 'model.onnx'}: doesn't reproduce the golden rows of model.json")
+
+
+class Current(threading.Thread):
+    """Holds the served version; a request takes it once, so that a switch never reaches into an answer."""
+
+    def __init__(self, releases: Path, load: Callable[[Path], Served], failed: Callable[[], None]) -> None:
+        super().__init__(name="current", daemon=True)
+        self.served: Served | None = None
+        self._link, self._load, self._failed = releases / "current", load, failed
+        self._ended = threading.Event()
+        self._wrong, self._again, self._pause = "", 0.0, POLL
+
+    def run(self) -> None:
+        while not self._ended.wait(POLL):
+            self.look()
+
+    def stop(self) -> None:
+        self._ended.set()
+        self.join()
+
+    def look(self) -> None:
+        """Switch if the link names another version and that one is right; else keep what is served."""
+        try:
+            version = self._link.readlink().name
+        except OSError:  # no release yet, or none any more
+            return
+        if (self.served and version == self.served.release.version) or self._waits(version):
+            return
+        try:
+            served = self._load(self._link.parent / version)
+        except BadInput as error:
+            self._failed()
+            self._wrong, self._again = version, time.monotonic() + self._pause
+            self._pause = min(2 * self._pause, SLOWEST)
+            kept = self.served and self.served.release.version
+            log("error", "release refused", version=version, reason=str(error), still_served=kept)
+        else:
+            self.served, self._wrong, self._pause = served, "", POLL
+            log("info", "release served", version=version, commit=served.release.commit)
+
+    def _waits(self, version: str) -> bool:
+        """Was this version wrong a moment ago? Then not yet again; another one at once."""
+        if version != self._wrong:
+            self._pause = POLL
+            return False
+        return time.monotonic() < self._again

@@ -1,0 +1,143 @@
+"""The service as one ASGI application, and what runs beside it: the watch on releases, the way to the store."""
+
+import asyncio
+import signal
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from granian.constants import Interfaces
+from granian.server.embed import Server
+from litestar.types import Receive, Send
+
+from mlops.params import Serve
+from mlops.serving import collection, current, http, reads
+from mlops.serving.answers import Served
+from mlops.serving.logs import log
+from mlops.serving.metrics import Metrics
+from mlops.serving.refusal import Refused
+from mlops.serving.shipping import Shipper
+from mlops.store import Outcome, Prediction, Store
+
+OPEN = ("/health/live", "/health/ready", "/metrics")  # without a token, for probes and Prometheus
+PATHS = (*OPEN, "/model", "/schema", "/predict", "/outcomes")
+Route = Callable[[Served, bytes], Awaitable[tuple[int, Any]]]
+
+
+class Service:
+    """Answers requests; `start` before the first one, `stop` after the last."""
+
+    def __init__(self, releases: Path, spool: Path, limits: Serve, store: Store, token: str = "") -> None:
+        self._limits, self._token, self._folder = limits, token, spool
+        self._encoder = msgspec.json.Encoder()
+        self._metrics = Metrics()
+        self._spool = collection.Spool(spool, limits.fsync)
+        self._fault = ""
+        load = partial(current.load, limits=limits)
+        self._current = current.Current(releases, load, partial(self._metrics.count, "load_failures_total"))
+        failed = partial(self._metrics.count, "ship_failures_total")
+        self._shipper = Shipper(self._spool, spool, store, limits.ship_interval, failed)
+        self._routes: dict[str, Route] = {"/predict": self._predict, "/outcomes": self._note}
+        self._reads = reads.application(self._current, self._text)
+
+    def start(self) -> None:
+        """Load the current release, if there is one, and begin to follow and to ship."""
+        self._current.look()
+        self._current.start()
+        self._shipper.start()
+
+    def stop(self) -> None:
+        """Ship what was collected."""
+        self._current.stop()
+        self._shipper.stop()
+        self._spool.close()
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        counted: Any = partial(self._send, send, path if path in PATHS else "other", time.perf_counter())
+        if self._token and path not in OPEN and not http.authorised(scope, self._token):
+            await http.refuse(counted, Refused(401, "authorization", "token", "Expected the bearer token"))
+        elif path in self._routes:
+            await self._post(self._routes[path], scope, receive, counted)
+        else:
+            await self._reads(scope, receive, counted)
+
+    async def _send(self, send: Send, path: str, start: float, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            self._metrics.count("requests_total", path=path, status=str(message["status"]))
+            if path == "/predict":
+                self._metrics.observe(time.perf_counter() - start)
+        await send(message)
+
+    async def _post(self, route: Route, scope: Any, receive: Receive, send: Send) -> None:
+        try:
+            body = await http.read(scope, receive, self._limits.max_bytes)
+            served = reads.served(self._current)
+            status, answer = await route(served, body)
+        except Refused as refusal:
+            await http.refuse(send, refusal)
+        except Exception as error:  # onnxruntime raises what it likes; the next request may be a better one
+            log("error", "a fault of the service", path=scope["path"], reason=traceback.format_exception(error))
+            await http.refuse(send, reads.FAULT)
+        else:
+            version = (b"x-model-version", served.release.version.encode())
+            await http.answer(send, status, self._encoder.encode(answer), [version])
+
+    async def _predict(self, served: Served, body: bytes) -> tuple[int, Any]:
+        rows, ids = served.requests.read(body)
+        for column in served.requests.outside(rows):
+            self._metrics.count("out_of_range_total", column=column)
+        answers, kept = served.answer(rows, ids)
+        await self._collect(kept, self._limits.when_full == "answer")
+        self._metrics.count("rows_total", len(rows))
+        return 200, {"model": served.release.version, "predictions": answers}
+
+    async def _note(self, served: Served, body: bytes) -> tuple[int, Any]:
+        found = served.outcomes.read(body)
+        await self._collect(found, lossy=False)
+        return 202, {"noted": len(found)}
+
+    async def _collect(self, records: Sequence[Prediction | Outcome], lossy: bool) -> None:
+        """Bring records to disk; where it takes none, lose them visibly or refuse to answer."""
+        try:
+            self._spool.append(self._encoder.encode_lines(records))
+            await self._spool.durable()
+        except OSError as error:
+            self._tell_once(f"{self._folder}: {error.strerror}")
+            if not lossy:
+                message = f"can't be collected ({error.strerror}), so it isn't answered; free the disk of the spool"
+                raise Refused(503, "", "collection", message) from None
+            self._metrics.count("lost_predictions_total", len(records))
+        else:
+            self._tell_once("")
+
+    def _tell_once(self, fault: str) -> None:
+        if fault != self._fault:
+            self._fault = fault
+            log("error" if fault else "info", "the spool takes nothing" if fault else "the spool works", reason=fault)
+
+    def _text(self) -> bytes:
+        served = self._current.served
+        gauges: dict[str, float] = {
+            "spool_bytes": collection.size(self._folder),
+            "model_loaded": int(served is not None),
+        }
+        return self._metrics.text(gauges, served.release.version if served else None)
+
+
+async def serve(service: Service, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT; requests that have come are answered, and what was collected is shipped."""
+    server = Server(service, host, port, interface=Interfaces.ASGINL, websockets=False, log_enabled=False)
+    for signal_ in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signal_, server.stop)
+    server.on_startup(lambda: log("info", "listening", url=f"http://{host}:{port}"))
+    service.start()
+    try:
+        await server.serve()
+    finally:
+        service.stop()
+    log("info", "stopped")

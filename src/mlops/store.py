@@ -1,0 +1,170 @@
+"""Predictions and their outcomes in SQL: a file of SQLite, or PostgreSQL where its URL is given.
+
+Imports stay light: the service loads this module.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+import sqlalchemy as sql
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mlops.contract import BadInput
+
+Role = Literal["production", "challenger"]
+INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+class Prediction(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="prediction"):
+    """One answered row. `event_time` is the row's own time, where the schema has one; both times are in UTC."""
+
+    id: str
+    role: Role = "production"
+    version: str
+    at: datetime
+    event_time: datetime | None = None
+    row: Any
+    output: Any
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="outcome"):
+    """What truly happened to the row that was predicted under this id, and when this became known here."""
+
+    id: str
+    at: datetime
+    value: Any
+
+
+class _Moment(sql.TypeDecorator[datetime]):
+    """A time in UTC, also where the database (SQLite) knows no zones."""
+
+    impl = sql.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sql.Dialect) -> datetime | None:  # noqa: ARG002
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: sql.Dialect) -> datetime | None:  # noqa: ARG002
+        return value and (value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC))
+
+
+class _Json(sql.TypeDecorator[Any]):
+    """Text, as JSON types differ: SQLite's would turn "1.0" into a number, PostgreSQL's refuses some texts."""
+
+    impl = sql.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: sql.Dialect) -> str:  # noqa: ARG002
+        return msgspec.json.encode(value).decode()
+
+    def process_result_value(self, value: str | None, dialect: sql.Dialect) -> Any:  # noqa: ARG002
+        return value and msgspec.json.decode(value)
+
+
+TABLES = sql.MetaData()
+PREDICTIONS = sql.Table(
+    "predictions",
+    TABLES,
+    sql.Column("id", sql.String, primary_key=True),
+    sql.Column("role", sql.String, primary_key=True),
+    sql.Column("version", sql.String, nullable=False),
+    sql.Column("at", _Moment, nullable=False, index=True),
+    sql.Column("event_time", _Moment),
+    sql.Column("row", _Json, nullable=False),
+    sql.Column("output", _Json, nullable=False),
+)
+OUTCOMES = sql.Table(
+    "outcomes",
+    TABLES,
+    sql.Column("id", sql.String, primary_key=True),
+    sql.Column("at", _Moment, nullable=False, index=True),
+    sql.Column("value", _Json, nullable=False),
+)
+
+
+class Store:
+    """A database of predictions and outcomes. Nothing is connected before it is needed, and nothing stays connected,
+    so that a database that was restarted is found again.
+    """
+
+    def __init__(self, engine: sql.Engine) -> None:
+        self._engine = engine
+        self._prepared = False
+
+    @classmethod
+    def connect(cls, url: str) -> "Store":
+        """The store at an SQLAlchemy URL: ``sqlite:///store.db``, ``postgresql+psycopg://user@host/name``.
+
+        Raises
+        ------
+        BadInput
+            This is no URL of a database that the project can use.
+        """
+        try:
+            engine = sql.create_engine(url, poolclass=sql.NullPool)
+        except (sql.exc.ArgumentError, ImportError) as error:
+            raise BadInput(f"STORE_URL: {error}; give sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME") from None
+        if engine.dialect.name not in INSERTS:
+            raise BadInput(f"STORE_URL: {engine.dialect.name} isn't supported; known are {', '.join(INSERTS)}")
+        if engine.dialect.name == "sqlite":
+            sql.event.listen(engine, "connect", _read_while_written)
+        return cls(engine)
+
+    def add(self, predictions: Sequence[Prediction], outcomes: Sequence[Outcome] = ()) -> None:
+        """Store all or, if the database fails, none; what is known by its id already stays as it is.
+
+        Raises
+        ------
+        sqlalchemy.exc.SQLAlchemyError
+            The database can't be reached, or refuses.
+        """
+        insert = INSERTS[self._engine.dialect.name]
+        with self._begin() as connection:
+            for table, records in ((PREDICTIONS, predictions), (OUTCOMES, outcomes)):
+                if records:
+                    values = [msgspec.structs.asdict(record) for record in records]
+                    connection.execute(insert(table).on_conflict_do_nothing(), values)
+
+    def prediction(self, id: str, role: Role = "production") -> Prediction | None:
+        """The prediction that was answered under this id."""
+        query = sql.select(PREDICTIONS).where(PREDICTIONS.c.id == id, PREDICTIONS.c.role == role)
+        with self._begin() as connection:
+            found = connection.execute(query).mappings().one_or_none()
+        return found and Prediction(**found)
+
+    def outcome(self, id: str) -> Outcome | None:
+        """What is known to have happened to the row that was predicted under this id."""
+        with self._begin() as connection:
+            found = connection.execute(sql.select(OUTCOMES).where(OUTCOMES.c.id == id)).mappings().one_or_none()
+        return found and Outcome(**found)
+
+    def between(
+        self, start: datetime, end: datetime, role: Role = "production"
+    ) -> Iterator[tuple[Prediction, Outcome | None]]:
+        """Predictions answered from `start` (inclusive) to `end` (exclusive), oldest first, with their outcomes."""
+        known = (OUTCOMES.c.at.label("outcome_at"), OUTCOMES.c.value.label("outcome"))
+        query = (
+            sql.select(PREDICTIONS, *known)
+            .outerjoin(OUTCOMES, OUTCOMES.c.id == PREDICTIONS.c.id)
+            .where(PREDICTIONS.c.at >= start, PREDICTIONS.c.at < end, PREDICTIONS.c.role == role)
+            .order_by(PREDICTIONS.c.at, PREDICTIONS.c.id)
+        )
+        with self._begin() as connection:
+            for row in connection.execution_options(yield_per=1000).execute(query).mappings():
+                at, value = row["outcome_at"], row["outcome"]
+                found = Prediction(**{column.name: row[column.name] for column in PREDICTIONS.c})
+                yield found, at and Outcome(id=found.id, at=at, value=value)
+
+    def _begin(self) -> Any:
+        """A transaction, after the tables are there."""
+        if not self._prepared:
+            TABLES.create_all(self._engine)
+            self._prepared = True
+        return self._engine.begin()
+
+
+def _read_while_written(connection: Any, _record: Any) -> None:
+    """SQLite's write-ahead log lets others read while the service writes."""
+    connection.execute("PRAGMA journal_mode=WAL")

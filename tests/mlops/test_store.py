@@ -1,0 +1,76 @@
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from mlops.contract import BadInput
+from mlops.store import Outcome, Prediction, Store
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+def prediction(id="a", **more):
+    known = {"version": "v1.0.0", "at": NOON, "row": {"x": 1.0}, "output": {"value": 2.0}}
+    return Prediction(id=id, **known | more)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request, tmp_path):
+    if request.param == "sqlite":
+        return Store.connect(f"sqlite:///{tmp_path}/store.db")
+    made = Store.connect(request.getfixturevalue("postgres"))
+    with made._begin() as connection:
+        connection.exec_driver_sql("TRUNCATE predictions, outcomes")
+    return made
+
+
+def test_a_prediction_comes_back_as_it_was_stored(store):
+    wanted = prediction(row={"x": None, "text": "é\u0000"}, event_time=NOON - timedelta(hours=1))
+    store.add([wanted])
+    assert store.prediction("a") == wanted
+    assert store.prediction("b") is None
+
+
+def test_the_first_of_one_id_stays_and_storing_again_changes_nothing(store):
+    for version in ("v1.0.0", "v2.0.0"):
+        store.add([prediction(version=version)] * 2, [Outcome(id="a", at=NOON, value=version)])
+    assert store.prediction("a").version == "v1.0.0"
+    assert store.outcome("a").value == "v1.0.0"
+
+
+def test_a_challenger_answers_under_the_same_id(store):
+    store.add([prediction(), prediction(role="challenger", version="v2.0.0")])
+    assert store.prediction("a").version == "v1.0.0"
+    assert store.prediction("a", "challenger").version == "v2.0.0"
+
+
+def test_times_are_in_utc_whatever_zone_they_came_in(store):
+    store.add([prediction(at=NOON.astimezone(timezone(timedelta(hours=5))))])
+    assert store.prediction("a").at.isoformat() == "2026-05-01T12:00:00+00:00"
+
+
+def test_a_window_holds_its_start_and_not_its_end_and_brings_outcomes(store):
+    store.add([prediction(str(hour), at=NOON + timedelta(hours=hour)) for hour in (2, 0, 1)])
+    store.add([], [Outcome(id="1", at=NOON, value=0)])
+    found = list(store.between(NOON, NOON + timedelta(hours=2)))
+    assert [(row.id, known and known.value) for row, known in found] == [("0", None), ("1", 0)]
+
+
+@pytest.mark.parametrize("value", [1, 1.0, "late", True, None])
+def test_an_outcome_keeps_its_type(store, value):
+    store.add([], [Outcome(id="a", at=NOON, value=value)])
+    kept = store.outcome("a").value
+    assert (type(kept), kept) == (type(value), value)
+
+
+def test_readers_are_not_blocked_by_a_writer_of_sqlite(tmp_path):
+    store = Store.connect(f"sqlite:///{tmp_path}/store.db")
+    store.add([prediction()])
+    with store._begin() as writer:
+        writer.exec_driver_sql("DELETE FROM predictions")
+        assert store.prediction("a") is not None
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://host/name", "oracle+oracledb://host/name"])
+def test_an_unusable_url_is_refused_with_the_remedy(url):
+    with pytest.raises(BadInput, match=r"STORE_URL: .*(sqlite|postgresql)"):
+        Store.connect(url)
