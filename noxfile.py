@@ -70,8 +70,38 @@ def reproduce(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def serve(session: nox.Session) -> None:
+    """Answer requests from this repository's production version: `-- --stage staging --port 8080`."""
+    run("python", "-m", "pipelines.local", *session.posargs)
+
+
+@nox.session(default=False)
+def release(session: nox.Session) -> None:
+    """Make a version of HEAD: train on all rows, meet the champion, tag; `-- --push` sends it to origin."""
+    run("python", "-m", "pipelines.release", *session.posargs)
+
+
+@nox.session(default=False)
+def promote(session: nox.Session) -> None:
+    """Put a version into a stage, or set a label: `-- prod v1.2.0 [--push]`."""
+    run("python", "-m", "pipelines.promote", *session.posargs)
+
+
+@nox.session(default=False)
+def rollback(session: nox.Session) -> None:
+    """Put the version before back, and mark the one that leaves as bad: `-- --reason TEXT [--push]`."""
+    run("python", "-m", "pipelines.rollback", *session.posargs)
+
+
+@nox.session(default=False)
+def lineage(session: nox.Session) -> None:
+    """Say where a prediction came from: version, commit, pull request, approver, data: `-- PREDICTION_ID`."""
+    run("python", "-m", "pipelines.lineage", *session.posargs)
+
+
+@nox.session(default=False)
 def storage(session: nox.Session) -> None:
-    """Show where data and models are kept; `-- push`, `-- pull`; move all: `-- s3://bucket/path` (azure, gs, folder)."""
+    """Show where data and models are kept; `-- push`, `-- pull`, or move all: `-- s3://bucket/path`."""
     groups = [f"--group={name}" for name in ("azure", "gs") if any(w.startswith(f"{name}://") for w in session.posargs)]
     run(*groups, "python", "-m", "pipelines.storage", *session.posargs)
 

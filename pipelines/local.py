@@ -6,6 +6,8 @@ would. What is served, the spool and the store lie in .dvc/tmp/local.
 
 import argparse
 import json
+import signal
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -26,7 +28,7 @@ def main(options: argparse.Namespace, root: Path) -> None:
     with local.served(root, str(root), options.stage, folder, options.port) as found:
         with urllib.request.urlopen(f"{found.url}/schema", timeout=10) as answer:  # noqa: S310 (loopback)
             described = json.load(answer)
-        body = described["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]["example"]
+        body = described["components"]["schemas"]["Request"]["example"]
         console.say(f"{found.url} answers, and follows {options.stage} of this repository. Try:\n")
         console.say(f"curl -s {found.url}/predict -H 'Content-Type: application/json' -d '{json.dumps(body)}'\n")
         console.say(f"What both say is in {found.log}. Ctrl-C ends them.")
@@ -38,6 +40,7 @@ def main(options: argparse.Namespace, root: Path) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that its processes end with it
     parser = argparse.ArgumentParser(prog="serve", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--stage", default=promotion.PRODUCTION, help="default: prod")
     parser.add_argument("--port", type=int, default=8080, help="default: 8080; 0 takes a free one")

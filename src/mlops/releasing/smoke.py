@@ -74,8 +74,8 @@ def table(checks: list[Check]) -> str:
 def requested(session: requests.Session, url: str, info: ModelInfo) -> list[dict[str, Any]]:
     """The golden rows as requests: the service's own example has the columns that a model doesn't see, such as time."""
     described = session.get(f"{url}/schema", timeout=10).json()
-    content = described["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
-    example = {name: value for name, value in content["example"]["rows"][0].items() if name not in info.schema.inputs}
+    (row,) = described["components"]["schemas"]["Request"]["example"]["rows"]
+    example = {name: value for name, value in row.items() if name not in info.schema.inputs}
     columns = zip(*info.golden.rows.values(), strict=True)
     golden = (dict(zip(info.golden.rows, values, strict=True)) for values in columns)
     return [example | {name: value for name, value in row.items() if value is not None} for row in golden]
