@@ -101,7 +101,7 @@ def lineage(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def storage(session: nox.Session) -> None:
-    """Show where data and models are kept; `-- push`, `-- pull`, or move all: `-- s3://bucket/path`."""
+    """Show where data and models are kept; `-- push`, `-- pull`; move: `-- s3://bucket/path` (azure, gs, folder)."""
     groups = [f"--group={name}" for name in ("azure", "gs") if any(w.startswith(f"{name}://") for w in session.posargs)]
     run(*groups, "python", "-m", "pipelines.storage", *session.posargs)
 

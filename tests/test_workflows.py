@@ -13,13 +13,13 @@ from tests.conftest import ROOT
 
 FILES = {path.stem: path for path in sorted((ROOT / ".github/workflows").glob("*.yml"))}
 WORKFLOWS: dict[str, dict[Any, Any]] = {name: yaml.safe_load(path.read_text()) for name, path in FILES.items()}
-ACTION = yaml.safe_load((ROOT / ".github/actions/setup/action.yml").read_text())
+ACTIONS = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / ".github/actions").glob("*/action.yml"))]
 JOBS = {(name, job): content for name, workflow in WORKFLOWS.items() for job, content in workflow["jobs"].items()}
 STEPS = [(name, step) for (name, _), job in JOBS.items() for step in job["steps"]]
 RIGHTS = {
     ("checks", "check"): {"contents": "read"},
     ("checks", "checks-pass"): {},
-    ("experiment", "experiment"): {"contents": "read"},
+    ("experiment", "experiment"): {"contents": "read", "id-token": "write"},
     ("experiment", "experiment-pass"): {},
     ("image", "image"): {"attestations": "write", "contents": "read", "id-token": "write", "packages": "write"},
     ("image", "image-pass"): {},
@@ -78,7 +78,7 @@ def test_first_line_says_what_starts_it(name: str) -> None:
 
 def test_no_expression_reaches_a_shell() -> None:
     shells = [step["run"] for _, step in STEPS if "run" in step] + [
-        s["run"] for s in ACTION["runs"]["steps"] if "run" in s
+        s["run"] for action in ACTIONS for s in action["runs"]["steps"] if "run" in s
     ]
     assert len(shells) > 5
     assert [shell for shell in shells if "${{" in shell] == []
@@ -89,6 +89,21 @@ def test_every_run_is_a_session_a_step_or_the_closing_check() -> None:
     ours = {shell for shell in shells if re.match(r"uv run --frozen (nox -s|python -m pipelines\.)", shell)}
     assert shells - ours == {'test "$RESULT" = success'}
     assert [shell for shell in ours if re.search(r"[|;&<>]", shell)] == []
+
+
+def test_storage_is_made_ready_between_setup_and_training() -> None:
+    """Before the cache is put in place, too: what the branch brings must not depend on it."""
+    used = [step.get("uses", "").split("@")[0] for step in JOBS["experiment", "experiment"]["steps"]]
+    assert used[1:4] == ["./.github/actions/setup", "./.github/actions/storage", "actions/cache"]
+    given = JOBS["experiment", "experiment"]["steps"][2]["with"]
+    assert given == {"variables": "${{ toJSON(vars) }}"}
+
+
+def test_job_of_a_pull_request_may_write_nothing_here() -> None:
+    """The one `write` is the right to say who it is."""
+    for (name, _), job in JOBS.items():
+        if "pull_request" in STARTED_BY[name]:
+            assert {scope for scope, level in job["permissions"].items() if level == "write"} <= {"id-token"}
 
 
 def test_checkouts_keep_no_credentials() -> None:

@@ -108,18 +108,18 @@ class Objects:
         if config is None:
             raise BadInput(f"{self.commit}: has no .dvc/config")
         remote = Remote.read(config.decode())
-        place, content = self._from_branch(md5) if remote.on_branch else _from_url(remote, md5)
+        place, content = remote.place, self._from_branch(md5) if remote.on_branch else _from_url(remote, md5)
         if content is None:
             place, content = f"{place} and {SEED}", self._blob(self.commit, f"{SEED}/{relative(md5)}")
         if content is None:
             raise BadInput(f"object {md5} is missing in {place}; whoever has it runs `nox -s storage -- push`")
         if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5[:32]:
-            raise BadInput(f"object {md5} is damaged in {place}; whoever has it runs `nox -s storage -- push`")
+            raise BadInput(f"object {md5} is damaged in {place}; whoever has it runs `nox -s storage -- push --check`")
         return content
 
-    def _from_branch(self, md5: str) -> tuple[str, bytes | None]:
+    def _from_branch(self, md5: str) -> bytes | None:
         found = (self._blob(tip, relative(md5)) for tip in TIPS)
-        return f"branch {BRANCH}", next((content for content in found if content is not None), None)
+        return next((content for content in found if content is not None), None)
 
     def _blob(self, revision: str, path: str) -> bytes | None:
         command = ["git", "-C", str(self.repository), "cat-file", "blob", f"{revision}:{path}"]
@@ -127,11 +127,11 @@ class Objects:
         return None if done.returncode else done.stdout
 
 
-def _from_url(remote: Remote, md5: str) -> tuple[str, bytes | None]:
+def _from_url(remote: Remote, md5: str) -> bytes | None:
     system, root = remote.open()
     try:
-        return remote.url, system.cat_file(f"{root}/{relative(md5)}")
+        return system.cat_file(f"{root}/{relative(md5)}")
     except FileNotFoundError:
-        return remote.url, None
+        return None
     except Exception as error:  # every cloud has its own
         raise BadInput(f"object {md5} can't be read from {remote.url}: {error}") from error

@@ -1,0 +1,71 @@
+"""A real S3 server on loopback, for as long as a test needs it."""
+
+import os
+import random
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
+SERVERS = ("s3", "filer", "master", "volume", "admin")
+
+
+@contextmanager
+def seaweed(folder: Path) -> Iterator[str]:
+    """Its address; it knows the keys in `KEYS` alone, and has one bucket, `models`."""
+    first = free_ports(len(SERVERS))
+    ports = [f"-{name}.port={first + i}" for i, name in enumerate(SERVERS)]
+    off = ["-webdav=false", "-admin.ui=false", "-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
+    sockets = [f"-{name}.localSocket={folder / name}.sock" for name in ("s3", "filer")]
+    command = [
+        "weed",
+        "mini",
+        f"-dir={folder}",
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        "-bucket=models",
+        *ports,
+        *off,
+        *sockets,
+    ]
+    with (
+        (folder / "log").open("w") as log,
+        subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **KEYS}) as server,
+    ):
+        try:
+            wait(f"http://127.0.0.1:{first}/status", server)
+            yield f"http://127.0.0.1:{first}"
+        finally:
+            server.kill()  # it has nothing to keep
+
+
+def free_ports(count: int) -> int:
+    """The first of `count` ports in a row that are free, as are those 10,000 above them, where gRPC listens."""
+    while True:
+        first = random.randrange(20_000, 40_000)  # noqa: S311
+        with suppress(OSError):
+            for port in range(first, first + count):
+                for number in (port, port + 10_000):
+                    with socket.socket() as probe:
+                        probe.bind(("127.0.0.1", number))
+            return first
+
+
+def wait(url: str, server: "subprocess.Popen[bytes]") -> None:
+    """Until something answers, be it to say no."""
+    for _ in range(300):
+        assert server.poll() is None, "the server ended"
+        try:
+            urllib.request.urlopen(url, timeout=5)  # noqa: S310 (loopback)
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise TimeoutError(url)
