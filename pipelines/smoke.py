@@ -11,7 +11,7 @@ import tempfile
 from contextlib import nullcontext
 from pathlib import Path
 
-from mlops import console, params
+from mlops import console, params, workspace
 from mlops.releasing import local, registry, release, smoke, storage
 
 
@@ -22,13 +22,15 @@ def _artifacts(root: Path, known: registry.Registry, version: str | None) -> Pat
 
 
 def main(options: argparse.Namespace, root: Path) -> int:
+    if workspace.git(root, "remote"):
+        workspace.git(root, "fetch", "--quiet", "--force", "--tags", "origin")
     storage.pull(root)
-    known = registry.Registry.remote(options.remote, root)
+    known = registry.Registry.read(root)
     version = options.version or known.current(options.stage)
     before = known.previous(options.stage)
     new, old = (_artifacts(root, known, name) for name in (version, before))
     with tempfile.TemporaryDirectory() as folder:
-        here = local.served(root, options.remote, options.stage, Path(folder))
+        here = local.served(root, str(root), options.stage, Path(folder))
         with nullcontext(options.url) if options.url else here as found:
             url = found if isinstance(found, str) else found.url
             checks = [smoke.wait_for(url, version or "no version", options.patience)]
@@ -46,6 +48,5 @@ if __name__ == "__main__":
     parser.add_argument("url", nargs="?", help="address of a service; none: agent and service are started here")
     parser.add_argument("--stage", default="prod", help="default: prod")
     parser.add_argument("--version", help="default: the one in the stage")
-    parser.add_argument("--remote", default="origin", help="git repository whose tags count (default: origin)")
     parser.add_argument("--patience", type=float, default=120, metavar="SECONDS", help="for the version to arrive")
     sys.exit(main(parser.parse_args(), Path().resolve()))

@@ -20,7 +20,7 @@ import numpy as np
 
 from mlops.artifact import Model
 from mlops.contract import BadInput, Release, decode, save
-from mlops.releasing.objects import BRANCH, Objects
+from mlops.releasing.objects import TIPS, Objects
 from mlops.releasing.registry import Registry, outputs
 from mlops.workspace import git
 
@@ -97,9 +97,8 @@ class Agent:
     def _fetch(self, version: str) -> None:
         """Bring the commit of a version and the branch that may hold its objects, of both what is asked for."""
         git(self.mirror, "config", "remote.origin.url", self.remote)
-        refs = [f"+refs/tags/model@{version}:refs/tags/model@{version}"]
-        if git(self.mirror, "ls-remote", "--heads", "origin", BRANCH):
-            refs.append(f"+refs/heads/{BRANCH}:refs/remotes/origin/{BRANCH}")
+        there = git(self.mirror, "ls-remote", "origin", *TIPS).split()[1::2]  # a clone knows its origin's branch
+        refs = [f"+{ref}:{ref}" for ref in (f"refs/tags/model@{version}", *there)]
         git(self.mirror, "fetch", "--quiet", "--no-tags", "--depth=1", "--filter=blob:none", "origin", *refs)
 
     def _switch(self, version: str) -> None:
