@@ -64,6 +64,8 @@ def release(
     )
     if same and known.has(BAD, same):
         return Candidate(None, f"### Nothing to deploy\n\nThis is {same} again, which is marked bad.\n", refused=True)
+    if same and git(root, "rev-parse", f"{known.commit(same)}^") == head:
+        return Candidate(same, f"### Released already\n\nThis commit is {same}.\n")
     if same and same == known.current("prod"):
         return Candidate(None, f"### Unchanged\n\nNo byte changed that reaches the model {same}: no release.\n")
     if same and same == list(known.versions)[-1]:
