@@ -1,37 +1,91 @@
-"""Two pull requests on GitHub's stand-in: the change that newcomers are invited to make, and one that is too tempting.
+"""A day on GitHub's stand-in: main is deployed, a pull request that helps is merged and goes live, one that leaks is
+refused, and the new version is rolled back while a client keeps asking.
 
 The workflows are the ones that GitHub runs. Both comments are left in full in experiment/demo/.
 """
 
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from mlops import console
 from mlops.contract import save
+from mlops.releasing import local
 from mlops.workspace import git
-from rehearsal.sandbox import Pushed, Sandbox, open_pull_request, sandbox
+from rehearsal.clients import Client
+from rehearsal.sandbox import Finished, Pushed, Sandbox, open_pull_request, sandbox
 
 LEAK = '"arr_delay": column("number", '
-CHANGES = {
-    "a-lower-learning-rate": ("params.yaml", "learning_rate: 0.3", "learning_rate: 0.1", "success"),
-    "arrival-delay-as-an-input": ("src/problem/schema.py", LEAK + '"ignored"', LEAK + '"input"', "failure"),
-}
-CHECKS = ("checks.yml", "image.yml")  # left out: they would run the tests, and build images
+HELPS = ("a-lower-learning-rate", "params.yaml", "learning_rate: 0.3", "learning_rate: 0.1")
+LEAKS = ("arrival-delay-as-an-input", "src/problem/schema.py", LEAK + '"ignored"', LEAK + '"input"')
+LEFT_OUT = ("checks.yml", "image.yml")  # they would run the tests, and build images
+PATIENCE = 10.0
 
 
 def main(root: Path = Path()) -> int:
-    """Play both, and end with 1 if one of them ends otherwise than it should."""
-    wrong = 0
+    """Play it, and end with 1 if something ends otherwise than it should."""
     with tempfile.TemporaryDirectory() as folder, sandbox(Path(folder)) as github:
-        console.say("Pushing main: the base is trained into main's cache ...")
+        console.say("Pushing main: its sample is trained into main's cache, and its model deployed ...")
         base = github.publish(root, "HEAD", "main")
-        github.happen("push", {"ref": "refs/heads/main", "repository": {"default_branch": "main"}}, base, CHECKS)
-        for branch, (file, old, new, conclusion) in CHANGES.items():
-            console.say(f"\nPull request {branch}: {file}: {old} -> {new}")
-            head = github.push(root, _changed(root, file, old, new, Path(folder) / "index"), branch, base)
-            wrong += _show(root, github, head) != conclusion
-    return int(wrong > 0)
+        right = _told(github.happen("push", github.api.push_event("main"), base, LEFT_OUT)) == ["success", "success"]
+        with local.served(root.resolve(), str(github.origin), "prod", Path(folder) / "stand") as stand:
+            with Client(stand.url) as client:
+                right &= _pull_request(root, github, base, LEAKS, Path(folder)) == "failure"
+                right &= _pull_request(root, github, base, HELPS, Path(folder)) == "success"
+                right &= _merge(github, client)
+                right &= _rollback(github, client)
+    return int(not right)
+
+
+def _pull_request(root: Path, github: Sandbox, base: Pushed, change: tuple[str, str, str, str], folder: Path) -> str:
+    """Open a pull request, and show the head of the comment that it gets; how experiment.yml ended."""
+    branch, file, old, new = change
+    console.say(f"\nPull request {branch}: {file}: {old} -> {new}")
+    head = github.push(root, _changed(root, file, old, new, folder / "index"), branch, base)
+    number, finished = open_pull_request(github, head, without=LEFT_OUT)
+    text = str(github.api.comments(number)[0]["body"])
+    path = root / "experiment/demo" / f"{branch}.md"
+    save(path, text.encode())
+    _told(finished)
+    console.say("The comment:\n")
+    console.show(text.split("<details>")[0])
+    console.say(f"The full comment: {path.relative_to(root)}")
+    return finished[0].outcome.conclusion
+
+
+def _merge(github: Sandbox, client: Client) -> bool:
+    """Merge the pull request that was opened last, and watch the new version go live."""
+    console.say("\nMerging it ...")
+    client.told()
+    merged = github.merge()
+    ended = _told(github.happen("push", github.api.push_event("main"), merged, [*LEFT_OUT, "experiment.yml"]))
+    return ended == ["success"] and _live(client, "v1.1.0")
+
+
+def _rollback(github: Sandbox, client: Client) -> bool:
+    console.say("\nRolling back by hand: rollback.yml ...")
+    ended = _told([github.dispatch("rollback.yml", reason="the demo wants to see it")])
+    return ended == ["success"] and _live(client, "v1.0.0")
+
+
+def _live(client: Client, version: str) -> bool:
+    """Wait until the client is answered by this version alone; says what it was answered meanwhile."""
+    deadline, latest = time.monotonic() + PATIENCE, ""
+    while latest != version and time.monotonic() < deadline:
+        time.sleep(0.2)
+        latest = client.latest
+    console.say(f"{client.told()}; now it is {latest}.")
+    return latest == version and not client.failed
+
+
+def _told(finished: list[Finished]) -> list[str]:
+    """Say how runs ended; their conclusions, those left out that had nothing to do."""
+    ran = [one for one in finished if one.outcome.conclusion != "skipped"]
+    for one in ran:
+        seconds = sum(step.seconds for step in one.outcome.steps)
+        console.say(f"{one.workflow}: {one.outcome.conclusion}, {seconds:.0f} s")
+    return [one.outcome.conclusion for one in ran]
 
 
 def _changed(root: Path, file: str, old: str, new: str, index: Path) -> str:
@@ -42,22 +96,6 @@ def _changed(root: Path, file: str, old: str, new: str, index: Path) -> str:
     git(root, "read-tree", "HEAD", GIT_INDEX_FILE=str(index))
     git(root, "update-index", "--cacheinfo", f"100644,{blob},{file}", GIT_INDEX_FILE=str(index))
     return git(root, "write-tree", GIT_INDEX_FILE=str(index))
-
-
-def _show(root: Path, github: Sandbox, head: Pushed) -> str:
-    """Open the pull request, and show the head of the comment that it gets; how experiment.yml ended."""
-    number, finished = open_pull_request(github, head, without=CHECKS)
-    text = str(github.api.comments(number)[0]["body"])
-    path = root / "experiment/demo" / f"{head.branch}.md"
-    save(path, text.encode())
-    for one in finished:
-        console.say(
-            f"{one.workflow}: {one.outcome.conclusion}, {sum(step.seconds for step in one.outcome.steps):.0f} s"
-        )
-    console.say("The comment:\n")
-    console.show(text.split("<details>")[0])
-    console.say(f"The full comment: {path.relative_to(root)}")
-    return finished[0].outcome.conclusion
 
 
 if __name__ == "__main__":

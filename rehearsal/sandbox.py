@@ -99,6 +99,19 @@ class Sandbox:
                 done += self.happen("workflow_run", self.api.workflow_run_event(one.run_id), head)
         return done
 
+    def merge(self, number: int = 0) -> Pushed:
+        """Merge a pull request (the one that was opened last) into main, as the button on GitHub does."""
+        pull = self.api.find("pulls", number=number) if number else self.api.known["pulls"][-1]
+        head, main = pull["head"]["sha"], git(self.origin, "rev-parse", "main")
+        tree = git(self.origin, "merge-tree", "--write-tree", main, head)
+        title = (
+            f"Merge pull request #{pull['number']} from {pull['head']['label'].replace(':', '/')}\n\n{pull['title']}"
+        )
+        sha = git(self.origin, "commit-tree", tree, "-p", main, "-p", head, "-m", title, **IDENTITY)
+        git(self.origin, "update-ref", "refs/heads/main", sha)
+        self.api.merge(pull["number"], sha)
+        return Pushed(sha, "main")
+
     def dispatch(self, name: str, **inputs: str) -> Finished:
         """Start a workflow by hand, on main."""
         main = Pushed(git(self.origin, "rev-parse", "main"), "main")

@@ -185,6 +185,10 @@ class Memory(Place):
         who = self.user(sender or pull["user"]["login"])
         return _copy(action=action, number=number, pull_request=pull, **named, repository=self.home(), sender=who)
 
+    def push_event(self, branch: str) -> Json:
+        """The payload of `push`."""
+        return _copy(ref=f"refs/heads/{branch}", repository=self.home(), sender=self.user("ann"))
+
     def workflow_run_event(self, run_id: int, action: str = "completed") -> Json:
         """The payload of `workflow_run`."""
         run = self.find("runs", id=run_id)
