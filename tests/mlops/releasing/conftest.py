@@ -151,6 +151,26 @@ def ann(made_once: Path, origin: Clone, clone: Callable[[str], Clone]) -> Clone:
 
 
 @pytest.fixture(scope="session")
+def deployed_once(made_once: Path, models: list[dict[str, bytes]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("deployed")
+    origin = Clone(shutil.copytree(made_once / "origin.git", folder / "origin.git"))
+    origin.git("clone", "--quiet", ".", str(folder / "clone"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GITHUB_ACTOR", "ann")
+        for number in range(2):
+            Clone(folder / "clone").release(f"v1.{number}.0", models[number])
+        registry.assign(folder / "clone", "prod", "v1.0.0", "why")
+    return origin.root
+
+
+@pytest.fixture
+def bea(deployed_once: Path, origin: Clone, clone: Callable[[str], Clone]) -> Clone:
+    """A clone by which v1.0.0 came into production, and v1.1.0 was released: two of the tiny models."""
+    origin.git("fetch", "--quiet", str(deployed_once), "+refs/*:refs/*")
+    return clone("bea")
+
+
+@pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an S3 server; its keys are in the environment."""
     os.environ |= KEYS
