@@ -1,4 +1,4 @@
-"""deploy.yml and rollback.yml, run by act in the sandbox: one project's days, from its first version to the fifth."""
+"""deploy.yml and rollback.yml, run by act in the sandbox: the days of one project, whose tests build on each other."""
 
 import json
 from collections.abc import Iterator
@@ -74,7 +74,7 @@ class Team:
         own.write_text(f"#!/bin/sh\n{script}\nexit 0\n".replace("$0.refuse", str(own)))
         own.chmod(0o755)
         text = hook.read_text() if hook.exists() else "#!/bin/sh\n"
-        line = f'[ -x "{own}" ] && {{ "{own}" || exit 1; }}\n'
+        line = f'if [ -x "{own}" ]; then "{own}" "$@" || exit 1; fi\n'
         if line not in text:
             hook.write_text(text.replace("#!/bin/sh\n", f"#!/bin/sh\n{line}", 1))
             hook.chmod(0o755)
@@ -96,7 +96,7 @@ def ran(run: Finished) -> list[str]:
 def test_a_push_to_main_goes_to_staging_and_to_production(team: Team) -> None:
     run = team.begun
     assert run.outcome.jobs == {"staging": "success", "production": "success"}, run.outcome.log
-    assert ran(run) == ["release", "promote", "smoke", "promote", "smoke", "announce"]
+    assert ran(run) == ["release", "promote", "smoke", "promote", "smoke", "announce"], run.outcome.log
     assert (team.known.current("staging"), team.known.current("prod")) == ("v1.0.0", "v1.0.0")
 
 
@@ -127,10 +127,10 @@ def test_a_candidate_that_loses_is_refused_with_the_reason_on_its_pull_request(t
     before = team.tags()
     number = team.merges("worse", WORSE)
     run = team.deploys()
-    assert (run.outcome.conclusion, ran(run)) == ("failure", ["release!"])
+    assert (run.outcome.conclusion, ran(run)) == ("failure", ["release!"]), run.outcome.log
     (comment,) = team.github.api.comments(number)
     assert comment["body"].startswith("### Not deployed: v1.0.0 stays")
-    assert "worse than the champion for sure by more than deploy.margin" in comment["body"]
+    assert "by more than deploy.margin = 1.0% of its loss" in comment["body"]
     assert team.tags() == before
     team.takes_back(WORSE)
 
@@ -143,7 +143,7 @@ def test_staging_fails_though_the_storage_was_raced_and_a_rerun_goes_on_without_
     raced = race(team)
     team.refuses_once("refs/tags/model#staging#2")
     run = team.deploys()
-    assert (run.outcome.conclusion, ran(run)) == ("failure", ["release", "promote!"])
+    assert (run.outcome.conclusion, ran(run)) == ("failure", ["release", "promote!"]), run.outcome.log
     assert "rule violations" in run.outcome.log
     assert git(team.github.origin, "merge-base", "--is-ancestor", raced, "dvc-storage") == ""
     assert (list(team.known.versions), team.known.current("staging")) == (["v1.0.0", "v1.1.0"], "v1.0.0")
@@ -195,13 +195,13 @@ def test_an_older_run_that_is_started_again_is_told_that_it_is_superseded(team: 
     run = team.deploys(at=Pushed(git(team.github.origin, "rev-parse", "model@v1.0.0^{commit}^"), "main"))
     assert run.outcome.conclusion == "success", run.outcome.log
     assert run.outcome.summary.count("has v1.1.0 already, which is newer than v1.0.0") == 2
-    assert ran(run) == ["release", "promote", "promote"]
+    assert ran(run) == ["release", "promote", "promote"], run.outcome.log
     assert team.tags() == before
 
 
 def test_rollback_brings_the_version_before_and_says_why(team: Team) -> None:
     run = team.github.dispatch("rollback.yml", reason="Late flights; $(touch /tmp/x) `x`", version="")
-    assert (run.outcome.conclusion, ran(run)) == ("success", ["rollback", "smoke"])
+    assert (run.outcome.conclusion, ran(run)) == ("success", ["rollback", "smoke"]), run.outcome.log
     assert (team.known.current("prod"), team.known.current("bad")) == ("v1.0.0", "v1.1.0")
     assert "back from v1.1.0, which is marked bad: Late flights; $(touch /tmp/x) `x`" in run.outcome.summary
     said = git(team.github.origin, "for-each-ref", "--format=%(contents:subject)", "refs/tags/model#prod#3")
@@ -210,23 +210,9 @@ def test_rollback_brings_the_version_before_and_says_why(team: Team) -> None:
 
 def test_a_bad_version_does_not_come_back_by_a_rerun(team: Team) -> None:
     run = team.github.dispatch("deploy.yml")
-    assert (run.outcome.conclusion, ran(run)) == ("failure", ["release!"])
+    assert (run.outcome.conclusion, ran(run)) == ("failure", ["release!"]), run.outcome.log
     assert "This is v1.1.0 again, which is marked bad" in run.outcome.summary
     assert team.known.current("prod") == "v1.0.0"
-
-
-@pytest.mark.parametrize(("reason", "version", "says"), [
-    ("", "", "a rollback needs a reason"),
-    ("because", "v1.1.0", "v1.1.0 is marked bad"),
-])  # fmt: skip
-def test_rollback_without_a_reason_or_to_a_bad_version_is_refused(
-    reason: str, version: str, says: str, team: Team
-) -> None:
-    before = team.tags()
-    run = team.github.dispatch("rollback.yml", reason=reason, version=version)
-    assert (run.outcome.conclusion, ran(run)) == ("failure", ["rollback!"])
-    assert says in run.outcome.log
-    assert team.tags() == before
 
 
 STRICT = [
@@ -239,18 +225,19 @@ def test_a_version_waits_in_staging_for_its_label(team: Team) -> None:
     team.merges("strict", ("params.yaml", "learning_rate: 0.1", "learning_rate: 0.15"), *STRICT)
     run = team.deploys()
     assert run.outcome.jobs == {"staging": "success", "production": "success"}, run.outcome.log
-    assert ran(run) == ["release", "promote", "smoke", "promote"]
+    assert ran(run) == ["release", "promote", "smoke", "promote"], run.outcome.log
     assert "held: v1.2.0 waits for the label 'compliance'" in run.outcome.summary
     assert (team.known.current("staging"), team.known.current("prod")) == ("v1.2.0", "v1.0.0")
 
 
 def test_with_its_label_it_waits_for_an_environment_that_has_reviewers(team: Team, tmp_path: Path) -> None:
-    laptop = clone(team.github.origin, tmp_path / "laptop")
+    """As its job would ask, which may read what `actions: read` lets it."""
+    laptop, api = clone(team.github.origin, tmp_path / "laptop"), team.github.api
     laptop.must("python", "-m", "pipelines.promote", "compliance", "v1.2.0", "--push")
-    team.github.api.protect("production")
-    run = team.github.dispatch("deploy.yml")
-    assert ran(run) == ["release", "promote", "smoke", "promote"]
-    assert "the environment `production` has no reviewers" in run.outcome.summary
+    about = {"GITHUB_API_URL": api.url, "GITHUB_REPOSITORY": api.repository}
+    token = api.token({"actions": "read"})
+    said = laptop.must("python", "-m", "pipelines.promote", "prod", "v1.2.0", "--push", GITHUB_TOKEN=token, **about)
+    assert "held: deploy.approval is `required`, but the environment `production` has no reviewers" in said
     assert team.known.current("prod") == "v1.0.0"
 
 

@@ -21,6 +21,7 @@ from mlops.releasing import local, smoke
 from tests.conftest import ROOT
 from tests.mlops.releasing.conftest import digest
 
+pytestmark = pytest.mark.xdist_group("smoke")  # they share a service
 LIMITS = params.load(ROOT).judge
 TOKEN = "secret"  # noqa: S105 (of this test's own service)
 
