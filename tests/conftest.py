@@ -1,16 +1,19 @@
 """Real projects in temporary folders: clones of this work tree, with DVC, git and the locked environment."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = "8000"
+GROUP = re.compile(r'^pytestmark = pytest\.mark\.xdist_group\("(\w+)"\)', re.MULTILINE)
 ENVIRONMENT = {
     **os.environ,
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -20,6 +23,29 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "UV_PROJECT_ENVIRONMENT": sys.prefix,
 }  # fmt: skip
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Keep the tests of a group on one worker, which `--dist=loadgroup` of xdist 3.8 no longer does with pytest 9.2."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group(nodeid)
+
+    return ByGroup(config, log)
+
+
+def group(nodeid: str) -> str:
+    """What a test's module names in its `pytestmark`, else the test itself."""
+    found = GROUP.search(source(nodeid.partition("::")[0]))
+    return found[1] if found else nodeid
+
+
+@cache
+def source(file: str) -> str:
+    return (ROOT / file).read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import schema
-from tests.conftest import ROOT, Project
+from tests.conftest import ROOT, Project, group
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.strip().splitlines()]
@@ -87,3 +87,12 @@ def test_benchmark_runs_in_its_quick_form(name: str, project: Project) -> None:
     claims = json.loads((project.root / "claims.json").read_bytes())["claims"]
     assert done.returncode == (0 if all(claim["holds"] for claim in claims) else 1), done.stderr
     assert {"claim", "measured", "limit", "holds"} <= set(claims[0])
+
+
+def test_tests_that_share_something_stay_together() -> None:
+    assert group("tests/rehearsal/test_deployments.py::test_x") == "deployments"
+    assert group("tests/test_repository.py::test_x") == "tests/test_repository.py::test_x"
+    texts = {str(path.relative_to(ROOT)): path.read_text() for path in (ROOT / "tests").rglob("test_*.py")}
+    marked = [name for name, text in texts.items() if re.search(r"^pytestmark.*xdist_group", text, re.MULTILINE)]
+    assert len(marked) > 5
+    assert [name for name in marked if group(name) == name] == []
