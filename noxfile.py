@@ -20,9 +20,10 @@ def run(*command: str) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, formatting and which room imports which."""
+    """Check style, formatting, uv.lock, and which room imports which."""
     run("ruff", "check", *session.posargs)
     run("ruff", "format", "--check")
+    run("uv", "lock", "--check", "--quiet")
     os.environ["PYTHONPATH"] = os.pathsep.join(["src", "."])
     run("lint-imports", "--no-cache")
 
