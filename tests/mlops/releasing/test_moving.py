@@ -114,6 +114,7 @@ def test_bucket_that_refuses_leaves_everything_as_it_was(
     assert pushed.git("status", "--porcelain") == ""
 
 
+@pytest.mark.usefixtures("keys")
 def test_server_that_does_not_answer_leaves_everything_as_it_was(
     pushed: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
