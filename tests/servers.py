@@ -34,6 +34,7 @@ def seaweed(folder: Path) -> Iterator[str]:
         *off,
         *sockets,
     ]
+    folder.mkdir(exist_ok=True)
     with (
         (folder / "log").open("w") as log,
         subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **KEYS}) as server,
