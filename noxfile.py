@@ -108,6 +108,13 @@ def storage(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def azurite(session: nox.Session) -> None:
+    """Test the storage against Azurite, which npm installs and which plays Azure's part."""
+    run("npm", "install", "--prefix=tests/azurite", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund")
+    run("--group=azure", "pytest", "tests/azurite/storage.py", *session.posargs)
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure a family of claims again: `-- verdict`, `-- experiment --quick`."""
     name, *options = session.posargs or [""]
