@@ -1,6 +1,7 @@
 """The service as one ASGI application, and what runs beside it: the watch on releases, the way to the store."""
 
 import asyncio
+import gc
 import signal
 import time
 import traceback
@@ -136,6 +137,8 @@ async def serve(service: Service, host: str, port: int) -> None:
         asyncio.get_running_loop().add_signal_handler(signal_, server.stop)
     server.on_startup(lambda: log("info", "listening", url=f"http://{host}:{port}"))
     service.start()
+    gc.collect()
+    gc.freeze()  # what is loaded stays; looking through it again stops all requests for 50 ms
     try:
         await server.serve()
     finally:
