@@ -109,7 +109,9 @@ class Process:
         command = [*self.prefix, sys.executable, "-m", "pipelines.serve", "--port", str(port)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), **self.environment}
         with (self.folder / "log").open("a") as log:
-            self.process = subprocess.Popen(command, cwd=self.folder, env=environment, stdout=log, stderr=log, text=True)
+            self.process = subprocess.Popen(
+                command, cwd=self.folder, env=environment, stdout=log, stderr=log, text=True
+            )
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10)
         self.until(lambda: self._answers(wait))
         return self
