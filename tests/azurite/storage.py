@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -35,12 +37,14 @@ def azure(monkeypatch: pytest.MonkeyPatch) -> Iterator[BlobServiceClient]:
     monkeypatch.setitem(ENVIRONMENT, "AZURE_STORAGE_CONNECTION_STRING", ";".join(words))
     environment = {**ENVIRONMENT, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{KEY}"}
     with (
-        subprocess.Popen(command, env=environment) as server,
+        subprocess.Popen(command, env=environment, start_new_session=True) as server,
         BlobServiceClient.from_connection_string(";".join(words), retry_total=0) as client,
     ):
-        wait(client)
-        yield client
-        server.kill()
+        try:
+            wait(client)
+            yield client
+        finally:
+            os.killpg(server.pid, signal.SIGKILL)  # the wheel's `node` starts another process
 
 
 def wait(client: BlobServiceClient) -> None:

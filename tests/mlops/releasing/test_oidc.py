@@ -116,3 +116,21 @@ def test_nothing_is_wanted_where_no_cloud_is_named(variables: dict[str, str], ru
 def test_github_that_gives_no_token_is_named(runner: dict[str, str]) -> None:
     with pytest.raises(BadInput, match=r"GitHub gave no identity token for sts\.amazonaws\.com: 401"):
         oidc.login({"AWS_ROLE_ARN": "arn"}, {**runner, oidc.REQUEST_TOKEN: "another"})
+
+
+def test_later_steps_inherit_the_login_and_nothing_else(runner: dict[str, str], tmp_path: Path) -> None:
+    variables = {"AWS_ROLE_ARN": "arn\nPATH=/elsewhere", "AWS_REGION": "eu-west-1", "OTHER": "x"}
+    oidc.export({**runner, "VARIABLES": json.dumps(variables), "GITHUB_ENV": str(tmp_path / "env")})
+    assert (tmp_path / "env").read_text().splitlines() == [
+        "AWS_ROLE_ARN=arn PATH=/elsewhere",
+        "AWS_REGION=eu-west-1",
+        f"AWS_WEB_IDENTITY_TOKEN_FILE={runner['RUNNER_TEMP']}/storage/aws",
+    ]
+
+
+@pytest.mark.parametrize("missing", ["VARIABLES", oidc.REQUEST_URL])
+def test_job_without_variables_or_rights_inherits_nothing(missing: str, runner: dict[str, str], tmp_path: Path) -> None:
+    environment = {**runner, "VARIABLES": '{"AWS_ROLE_ARN": "arn"}', "GITHUB_ENV": str(tmp_path / "env")}
+    del environment[missing]
+    oidc.export(environment)
+    assert not (tmp_path / "env").exists()
