@@ -145,7 +145,7 @@ def test_a_full_disk_is_visible_and_answers_go_on_or_stop(service, folder, when_
         "ship_interval: 1 ", "ship_interval: 60 "
     )
     (folder / "params.yaml").write_text(text)
-    service.prefix = ("prlimit", "--fsize=2000")
+    service.prefix = ("sh", "-c", 'ulimit -f 8; exec "$@"', "sh")  # blocks of 512 bytes a file
     service.start("/health/ready")
     statuses = [service.predict().status_code for _ in range(30)]
     assert statuses[0] == 200

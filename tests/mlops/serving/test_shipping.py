@@ -183,7 +183,7 @@ def test_a_write_that_is_cut_leaves_no_torn_line(spool, tmp_path):
 
 def test_durable_waits_for_a_call_that_began_after_the_write_and_shares_it(tmp_path, monkeypatch):
     calls = []
-    monkeypatch.setattr(os, "fdatasync", lambda file: calls.append(os.fstat(file).st_size))
+    monkeypatch.setattr(os, "fsync", lambda file: calls.append(os.fstat(file).st_size))
 
     async def write(spool, id):
         spool.append(line(id))
@@ -199,7 +199,7 @@ def test_durable_waits_for_a_call_that_began_after_the_write_and_shares_it(tmp_p
 
 
 def test_without_fsync_nothing_is_waited_for(spool, monkeypatch):
-    monkeypatch.setattr(os, "fdatasync", lambda _: pytest.fail("called"))
+    monkeypatch.setattr(os, "fsync", lambda _: pytest.fail("called"))
     spool.append(line("a"))
     asyncio.run(spool.durable())
 
