@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import onnxruntime
+import uvloop
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
@@ -46,4 +47,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())
