@@ -61,7 +61,7 @@ class Spool:
             self._next = None  # who appends from now on waits for the next call
             file = os.dup(self._file)  # `rotate` may close the other
             try:
-                await asyncio.to_thread(os.fdatasync, file)
+                await asyncio.to_thread(os.fsync, file)
             finally:
                 os.close(file)
 
@@ -72,7 +72,7 @@ class Spool:
         path, file = self._create()
         with self._lock:
             if self._fsync:
-                os.fdatasync(self._file)
+                os.fsync(self._file)
             done, self._path, self._file, self._size = self._file, path, file, 0
         os.close(done)
         return True

@@ -23,6 +23,7 @@ from mlops.contract import Golden, ModelInfo, Profile, Release, Schema, column, 
 from mlops.params import Serve
 
 ROOT = Path(__file__).parents[3]
+
 SCHEMA = Schema(
     task="regression",
     zone="America/New_York",
@@ -99,7 +100,7 @@ class Process:
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
     prefix: tuple[str, ...] = ()
-    process: "subprocess.Popen[str] | None" = None
+    process: "subprocess.Popen[bytes] | None" = None
     client: httpx.Client = field(default_factory=httpx.Client)
 
     def start(self, wait: str = "/health/live") -> "Process":
@@ -112,6 +113,7 @@ class Process:
             self.process = subprocess.Popen(
                 command, cwd=self.folder, env=environment, stdout=log, stderr=log, text=True
             )
+        self.client.close()
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10)
         self.until(lambda: self._answers(wait))
         return self
@@ -138,7 +140,9 @@ class Process:
         return [json.loads(line)["event"] for line in self.log().splitlines()]
 
     def stop(self, signal_: int = signal.SIGTERM) -> int:
+        """End it as the system would, and wait; its exit status."""
         assert self.process is not None
+        self.client.close()
         self.process.send_signal(signal_)
         return self.process.wait(20)
 
@@ -166,5 +170,4 @@ def service(folder: Path) -> Iterator[Process]:
     made = Process(folder)
     yield made
     if made.process and made.process.poll() is None:
-        made.process.kill()
-        made.process.wait()
+        made.stop(signal.SIGKILL)

@@ -97,6 +97,7 @@ def test_too_many_rows_are_refused():
     [
         (["a"], "ids", "length"), (["a", "a"], "ids[1]", "unique"), (["a", ""], "ids[1]", "format"),
         (["a", "b\n"], "ids[1]", "format"), (["a", "b" * 65], "ids[1]", "format"), (["a", 1], "ids[1]", "type"),
+        (None, "ids", "type"),
     ],
 )  # fmt: skip
 def test_ids_are_one_a_row_and_differ(ids, field, rule):
