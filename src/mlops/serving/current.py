@@ -66,7 +66,7 @@ def _check_golden(model: Model, folder: Path) -> None:
 
 
 class Current(threading.Thread):
-    """Holds the served version; a request takes it once, so that a switch never reaches into an answer."""
+    """Holds the served version. A request takes it once, so that a switch never reaches into an answer."""
 
     def __init__(self, releases: Path, load: Callable[[Path], Served], failed: Callable[[], None]) -> None:
         super().__init__(name="current", daemon=True)
