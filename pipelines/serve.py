@@ -28,5 +28,5 @@ if __name__ == "__main__":
     parser.add_argument("--releases", type=Path, default=Path("releases"), help="folder that the agent fills")
     parser.add_argument("--spool", type=Path, default=Path("spool"), help="folder of what isn't shipped yet")
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--port", type=int, default=8080, help="0 takes a free one; the log says which")
     main(parser.parse_args())

@@ -12,6 +12,8 @@ import threading
 import time
 from pathlib import Path
 
+from mlops.contract import BadInput
+
 SUFFIX = ".jsonl"
 
 
@@ -24,8 +26,11 @@ class Spool:
         self._lock = threading.Lock()
         self._turn = asyncio.Lock()
         self._next: asyncio.Task[None] | None = None
-        folder.mkdir(parents=True, exist_ok=True)
-        self._path, self._file = self._create()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._path, self._file = self._create()
+        except OSError as error:
+            raise BadInput(f"{folder}: {error.strerror}; give --spool a folder that can be written") from None
         self._size = 0
 
     def append(self, lines: bytes) -> None:

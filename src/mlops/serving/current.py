@@ -54,7 +54,7 @@ def _read(path: Path) -> bytes:
 
 
 class Current(threading.Thread):
-    """Holds the served version; a request takes it once, so that a switch never reaches into an answer."""
+    """Holds the served version. A request takes it once, so that a switch never reaches into an answer."""
 
     def __init__(self, releases: Path, load: Callable[[Path], Served], failed: Callable[[], None]) -> None:
         super().__init__(name="current", daemon=True)

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import signal
+import socket
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,6 +16,7 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 from litestar.types import Receive, Send
 
+from mlops.contract import BadInput
 from mlops.params import Serve
 from mlops.serving import collection, current, http, reads
 from mlops.serving.answers import Served
@@ -132,6 +134,7 @@ class Service:
 
 async def serve(service: Service, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT; requests that have come are answered, and what was collected is shipped."""
+    host, port = _free(host, port)
     server = Server(service, host, port, interface=Interfaces.ASGINL, websockets=False, log_enabled=False)
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_, server.stop)
@@ -144,3 +147,13 @@ async def serve(service: Service, host: str, port: int) -> None:
     finally:
         service.stop()
     log("info", "stopped")
+
+
+def _free(host: str, port: int) -> tuple[str, int]:
+    """The address in numbers, as granian wants it; port 0 becomes one that is free."""
+    try:
+        with socket.create_server((host, port)) as probe:
+            found: tuple[str, int] = probe.getsockname()
+    except OSError as error:
+        raise BadInput(f"{host}:{port}: {error.strerror}; choose another --host or --port") from None
+    return found

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -100,27 +99,25 @@ class Process:
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
     prefix: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
     process: "subprocess.Popen[bytes] | None" = None
     client: httpx.Client = field(default_factory=httpx.Client)
 
     def start(self, wait: str = "/health/live") -> "Process":
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        command = [*self.prefix, sys.executable, "-m", "pipelines.serve", "--port", str(port)]
+        command = [*self.prefix, sys.executable, "-m", "pipelines.serve", "--port=0", *self.options]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), **self.environment}
+        before = len(self.events()) if (self.folder / "log").exists() else 0
         with (self.folder / "log").open("a") as log:
             self.process = subprocess.Popen(
                 command, cwd=self.folder, env=environment, stdout=log, stderr=log, text=True
             )
+        self.until(lambda: "listening" in self.events()[before:])
         self.client.close()
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10)
+        self.client = httpx.Client(base_url=self.said("listening")["url"], timeout=10)
         self.until(lambda: self._answers(wait))
         return self
 
     def _answers(self, path: str) -> bool:
-        assert self.process is not None
-        assert self.process.poll() is None, self.log()
         try:
             return self.client.get(path).status_code == 200
         except httpx.TransportError:
@@ -131,13 +128,22 @@ class Process:
         end = time.monotonic() + seconds
         while not happens():
             assert time.monotonic() < end, self.log()
+            assert self.process is not None
+            assert self.process.poll() is None, self.log()
             time.sleep(0.02)
 
     def log(self) -> str:
         return (self.folder / "log").read_text()
 
     def events(self) -> list[str]:
-        return [json.loads(line)["event"] for line in self.log().splitlines()]
+        return [line["event"] for line in self._lines()]
+
+    def said(self, event: str) -> dict[str, Any]:
+        """The last log line about an event."""
+        return next(line for line in reversed(self._lines()) if line["event"] == event)
+
+    def _lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log().splitlines() if line.endswith("}")]
 
     def stop(self, signal_: int = signal.SIGTERM) -> int:
         """End it as the system would, and wait; its exit status."""

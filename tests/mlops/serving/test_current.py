@@ -90,7 +90,7 @@ def unlisted(folder):
         (lambda folder: (folder / "release.json").unlink(), "release.json: No such file"),
     ],
 )
-def test_a_release_that_is_wrong_is_refused_and_the_old_one_stays(current, tmp_path, capsys, damage, reason):
+def test_a_release_that_is_wrong_is_refused_and_the_old_one_stays(current, tmp_path, capfd, damage, reason):
     release(tmp_path, "v1.0.0")
     point(tmp_path, "v1.0.0")
     current.look()
@@ -101,7 +101,7 @@ def test_a_release_that_is_wrong_is_refused_and_the_old_one_stays(current, tmp_p
     current.look()
     assert (current.served.release.version, speed(current)) == ("v1.0.0", 2.5)
     assert current.failures == [1]
-    assert '"release refused","version":"v2.0.0"' in capsys.readouterr().out
+    assert '"release refused","version":"v2.0.0"' in capfd.readouterr().out
 
 
 def test_a_wrong_release_is_tried_again_later_and_another_one_at_once(current, tmp_path):

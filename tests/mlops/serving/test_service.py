@@ -1,5 +1,6 @@
 """The service as a real process on loopback."""
 
+import re
 import time
 
 import pytest
@@ -150,12 +151,19 @@ def test_it_starts_without_a_release_and_is_ready_when_one_comes(service):
     assert service.predict().status_code == 200
 
 
-def test_a_fault_of_the_settings_is_one_line(service, folder):
-    service.environment = {"STORE_URL": "mysql://host/name"}
-    with pytest.raises(AssertionError, match=r"^error: STORE_URL: .*known are|give sqlite"):
-        service.start()
+@pytest.mark.parametrize(
+    ("environment", "options", "params", "fault"),
+    [
+        ({"STORE_URL": "mysql://host/name"}, (), "count", "STORE_URL: .*"),
+        ({}, (), "maybe", "params.yaml: .*out_of_range.*"),
+        ({}, ("--port=1", "--host=192.0.2.1"), "count", "192.0.2.1:1: .*; choose another --host or --port"),
+        ({}, ("--spool=params.yaml",), "count", "params.yaml: File exists; give --spool a folder .*"),
+    ],
+)
+def test_a_fault_of_the_settings_is_one_line(service, folder, environment, options, params, fault):
     text = (folder / "params.yaml").read_text()
-    (folder / "params.yaml").write_text(text.replace("out_of_range: count", "out_of_range: maybe"))
-    service.environment = {}
-    with pytest.raises(AssertionError, match=r"error: params.yaml: .*out_of_range"):
+    (folder / "params.yaml").write_text(text.replace("out_of_range: count", f"out_of_range: {params}"))
+    service.environment, service.options = environment, options
+    with pytest.raises(AssertionError):
         service.start()
+    assert re.fullmatch(f"error: {fault}\n", service.log())

@@ -90,12 +90,12 @@ os.kill(os.getpid(), 9)
     assert (waiting(tmp_path), list((tmp_path / "spool").glob("*.damaged"))) == (0, [])
 
 
-def test_a_damaged_line_is_kept_beside_those_that_are_stored(spool, shipper, store, tmp_path, capsys):
+def test_a_damaged_line_is_kept_beside_those_that_are_stored(spool, shipper, store, tmp_path, capfd):
     spool.append(b'{"kind": "prediction"\n' + line("a"))
     assert shipper.ship()
     assert store.prediction("a")
     assert len(list((tmp_path / "spool").glob("*.damaged"))) == 1
-    assert '"lines":1' in capsys.readouterr().out
+    assert '"lines":1' in capfd.readouterr().out
 
 
 def test_a_store_that_fails_loses_nothing_and_is_tried_again(spool, shipper, store, tmp_path, monkeypatch):
