@@ -11,12 +11,14 @@ from pathlib import Path
 import pandas as pd
 import requests
 import yaml
+from threadpoolctl import threadpool_limits
 
 import benchmarks  # noqa: F401 (finds src/)
 from benchmarks.load import Answer
-from mlops import pointers
+from mlops import params, pointers
 from mlops.artifact import Model
 from mlops.contract import save
+from mlops.params import Params
 from mlops.releasing import registry, release, smoke
 from mlops.releasing.agent import FILES
 from mlops.releasing.branch import Branch
@@ -59,6 +61,15 @@ class Stand:
     def model(self, version: str) -> Path:
         return self.folder / "models" / version
 
+    @property
+    def limits(self) -> Params:
+        return params.load(self.project)
+
+    def moving(self, version: str) -> Move:
+        """Note that a version is about to be put into the stage."""
+        self.moves.append(Move(version, time.time()))
+        return self.moves[-1]
+
     def learn(self, url: str) -> None:
         """Make requests of the first version's golden rows, and compute what each version must answer."""
         first = Model.load(self.model(self.versions[0]))
@@ -84,12 +95,12 @@ class Stand:
         return [answer for answer in answers if answer.status == 200 and not self.is_right(answer)]
 
 
-def make(folder: Path, count: int, **params: dict[str, object]) -> Stand:
+def make(folder: Path, count: int, **blocks: dict[str, object]) -> Stand:
     """An origin that holds `count` versions, v1.0.0 and upwards, none of them in a stage yet.
 
     Parameters
     ----------
-    params
+    blocks
         Keys of blocks of the project's params.yaml that differ from the template's.
     """
     stand = Stand(folder, [f"v1.{n}.0" for n in range(count)])
@@ -104,7 +115,7 @@ def make(folder: Path, count: int, **params: dict[str, object]) -> Stand:
     _sample(side)
     Branch(stand.project).send({md5: file for version in stand.versions for md5, file in _fit(stand, version)})
     git(stand.project, "push", "--quiet", "origin", *(_tag(stand, side, version) for version in stand.versions))
-    for block, values in params.items():
+    for block, values in blocks.items():
         Workspace(stand.project, "HEAD", stand.project).set_params(block, **values)
     return stand
 
@@ -121,7 +132,8 @@ def _fit(stand: Stand, version: str) -> Iterable[tuple[str, Path]]:
     """Train with a learning rate of the version's own; its objects."""
     side = Workspace(stand.project, "HEAD", stand.project / release.SCRATCH / "candidate")
     side.set_params("train", model={**side.params()["train"]["model"], "learning_rate": 0.1 + 0.05 * _number(version)})
-    train.main(side.folder)
+    with threadpool_limits(1):  # two cores that wait for each other take ten times as long
+        train.main(side.folder)
     for name in FILES:
         copy = stand.model(version) / name
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -139,12 +151,6 @@ def _tag(stand: Stand, side: Workspace, version: str) -> str:
     save(side.folder / "dvc.lock", yaml.safe_dump(lock).encode())
     commit = release.release_commit(side, release.message(version, None, version, None, {}))
     return registry.tag(side.root, f"model@{version}", commit, version)
-
-
-def moving(stand: Stand, version: str) -> Move:
-    """Note that a version is about to be put into the stage."""
-    stand.moves.append(Move(version, time.time()))
-    return stand.moves[-1]
 
 
 def _number(version: str) -> int:
