@@ -73,7 +73,9 @@ class Stand:
     def learn(self, url: str) -> None:
         """Make requests of the first version's golden rows, and compute what each version must answer."""
         first = Model.load(self.model(self.versions[0]))
-        self.bodies = [json.dumps({"rows": [row]}).encode() for row in smoke.requested(requests, url, first.info)]
+        self.bodies = [
+            json.dumps({"rows": [row]}).encode() for row in smoke.requested(requests.Session(), url, first.info)
+        ]
         for version in self.versions:
             predicted = Model.load(self.model(version)).predict(first.info.golden.rows)
             self.answers[version] = [tuple(map(float, row)) for row in predicted]
@@ -113,7 +115,7 @@ def make(folder: Path, count: int, **blocks: dict[str, object]) -> Stand:
         git(root, "config", "user.email", "benchmark@example.com")
     side = Workspace.lay(stand.project, "HEAD", stand.project / release.SCRATCH / "candidate")
     _sample(side)
-    Branch(stand.project).send({md5: file for version in stand.versions for md5, file in _fit(stand, version)})
+    Branch(stand.project).send(dict(pair for version in stand.versions for pair in _fit(stand, version)))
     git(stand.project, "push", "--quiet", "origin", *(_tag(stand, side, version) for version in stand.versions))
     for block, values in blocks.items():
         Workspace(stand.project, "HEAD", stand.project).set_params(block, **values)
@@ -122,9 +124,9 @@ def make(folder: Path, count: int, **blocks: dict[str, object]) -> Stand:
 
 def _sample(side: Workspace) -> None:
     """The bundled training rows, fewer of them."""
-    md5 = registry.outputs(side.root, side.tree)["artifacts/train.parquet"]
-    bundled = pointers.locate(md5, [side.folder / ".dvc/seed"])
-    rows = pd.read_parquet(bundled or Path(md5)).sample(ROWS, random_state=0)
+    digest = registry.outputs(side.root, side.tree)["artifacts/train.parquet"]
+    bundled = pointers.locate(digest, [side.folder / ".dvc/seed"])
+    rows = pd.read_parquet(bundled or Path(digest)).sample(ROWS, random_state=0)
     rows.to_parquet(side.folder / "artifacts/train.parquet")
 
 
@@ -138,7 +140,7 @@ def _fit(stand: Stand, version: str) -> Iterable[tuple[str, Path]]:
         copy = stand.model(version) / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(side.folder / "artifacts" / name, copy)
-        yield _md5(copy), copy
+        yield md5(copy), copy
 
 
 def _tag(stand: Stand, side: Workspace, version: str) -> str:
@@ -147,7 +149,7 @@ def _tag(stand: Stand, side: Workspace, version: str) -> str:
     lock = yaml.safe_load(git(side.root, "show", f"{side.tree}:dvc.lock"))
     for out in lock["stages"]["train"]["outs"]:
         if Path(out["path"]).name in FILES:
-            out["md5"] = _md5(stand.model(version) / Path(out["path"]).name)
+            out["md5"] = md5(stand.model(version) / Path(out["path"]).name)
     save(side.folder / "dvc.lock", yaml.safe_dump(lock).encode())
     commit = release.release_commit(side, release.message(version, None, version, None, {}))
     return registry.tag(side.root, f"model@{version}", commit, version)
@@ -157,7 +159,7 @@ def _number(version: str) -> int:
     return registry.order(version)[1]
 
 
-def _md5(file: Path) -> str:
+def md5(file: Path) -> str:
     return hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
 
 
