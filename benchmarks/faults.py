@@ -9,14 +9,16 @@ The store is PostgreSQL; releases and spool are small file systems (tmpfs) that 
 service refuses (`serve.when_full: refuse`): with `answer`, it would answer and count what it loses, as its users asked.
 """
 
+import signal
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import load, stand
+from benchmarks import stand, traffic
 from benchmarks.breaking import FAULTS
 from benchmarks.claims import Claim, main
 from benchmarks.running import Running, running
@@ -44,12 +46,12 @@ def measure(quick: bool) -> tuple[list[Claim], dict[str, Any]]:
 
 def _try(everything: Running, fault: Callable[[Running, int, int], None], trials: int) -> dict[str, Any]:
     file, begin, healed = everything.made.folder / "answers", time.time(), []
-    with load.loading(everything.url, everything.made.bodies, file, connections=4, period=0.02):
+    with traffic.flowing(everything.url, everything.made.bodies, file, connections=4, period=0.02):
         for number in range(trials):
             fault(everything, number, trials)
             start = time.monotonic()
             healed.append(time.monotonic() - start if everything.heals() else float("inf"))
-    answers = load.answers(file)
+    answers = traffic.answers(file)
     return {
         "trials": len(healed),
         "answered": sum(one.status == 200 for one in answers),
@@ -63,4 +65,5 @@ def _try(everything: Running, fault: Callable[[Running, int, int], None], trials
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that disks and processes end with it
     main(__doc__, measure)

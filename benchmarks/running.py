@@ -16,9 +16,9 @@ from pathlib import Path
 import requests
 
 from benchmarks.breakable import Database, database, disk
-from benchmarks.load import Answer
 from benchmarks.mortal import FORKS, Mortal, Orders
 from benchmarks.stand import Stand
+from benchmarks.traffic import Answer
 from mlops.contract import BadInput
 from mlops.releasing import local, promotion, registry
 from mlops.serving import current

@@ -14,7 +14,7 @@ import yaml
 from threadpoolctl import threadpool_limits
 
 import benchmarks  # noqa: F401 (finds src/)
-from benchmarks.load import Answer
+from benchmarks.traffic import Answer
 from mlops import params, pointers
 from mlops.artifact import Model
 from mlops.contract import save

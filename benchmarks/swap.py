@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import load, stand
+from benchmarks import stand, traffic
 from benchmarks.claims import Claim, main
-from benchmarks.load import Answer
+from benchmarks.traffic import Answer
 from mlops.releasing import local, promotion
 from mlops.releasing.registry import Registry
 
@@ -38,13 +38,13 @@ def measure(quick: bool) -> tuple[list[Claim], dict[str, Any]]:
         _deploy(made, made.versions[0], door)
         with local.served(made.project, str(made.origin), STAGE, folder / "run", interval=INTERVAL) as found:
             made.learn(found.url)
-            with load.loading(found.url, made.bodies, folder / "answers"):
+            with traffic.flowing(found.url, made.bodies, folder / "answers"):
                 for version in made.versions[1:]:
                     for move in (_deploy, _roll_back):
                         start = time.monotonic()
                         move(made, version, door)
                         time.sleep(max(0.0, SECONDS / SWITCHES - (time.monotonic() - start)))
-        answers = load.answers(folder / "answers")
+        answers = traffic.answers(folder / "answers")
     return _claims(made, answers)
 
 

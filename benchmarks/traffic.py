@@ -1,6 +1,6 @@
 """Requests from a process of its own, so that whoever measures doesn't slow down what is measured.
 
-`loading` starts it: some connections, kept alive, each of which sends a row every `period` seconds until it is ended,
+`flowing` starts it: some connections, kept alive, each of which sends a row every `period` seconds until it is ended,
 and connects again when it was cut off. `answers` reads what came back.
 """
 
@@ -19,8 +19,16 @@ import msgspec
 
 PATIENCE = 10.0
 AGAIN = 0.02
-Prediction = msgspec.defstruct("Prediction", [("id", str), ("probabilities", dict[str, float])])
-Body = msgspec.defstruct("Body", [("model", str), ("predictions", list[Prediction])])  # type: ignore[valid-type]
+
+
+class _Prediction(msgspec.Struct):
+    id: str
+    probabilities: dict[str, float]
+
+
+class _Body(msgspec.Struct):
+    model: str
+    predictions: list[_Prediction]
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,7 @@ class Answer:
 
 
 @contextlib.contextmanager
-def loading(url: str, rows: list[bytes], file: Path, connections: int = 8, period: float = 0.01) -> Iterator[None]:
+def flowing(url: str, rows: list[bytes], file: Path, connections: int = 8, period: float = 0.01) -> Iterator[None]:
     """Load on `url` as long as the block lasts; what came back is in `file` afterwards.
 
     Parameters
@@ -51,7 +59,7 @@ def loading(url: str, rows: list[bytes], file: Path, connections: int = 8, perio
     """
     bodies = file.with_suffix(".bodies")
     bodies.write_bytes(b"\n".join(rows))
-    command = [sys.executable, "-m", "benchmarks.load", url, str(bodies), str(file), str(connections), str(period)]
+    command = [sys.executable, "-m", "benchmarks.traffic", url, str(bodies), str(file), str(connections), str(period)]
     with subprocess.Popen(command, cwd=Path(__file__).parents[1]) as client:
         try:
             yield
@@ -63,7 +71,7 @@ def loading(url: str, rows: list[bytes], file: Path, connections: int = 8, perio
 
 def answers(file: Path) -> list[Answer]:
     """In the order in which they came."""
-    decoder = msgspec.json.Decoder(Body)
+    decoder = msgspec.json.Decoder(_Body)
     found = []
     for line in file.read_bytes().splitlines():
         start, seconds, status, row, body = line.split(b"\t", 4)
