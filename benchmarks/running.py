@@ -44,6 +44,7 @@ class Running:
         orders = Orders(str(self.made.origin), STAGE, self.releases, INTERVAL, log, FORKS.Value("i", 0))
         self.agent = Mortal(orders)
         self.store = Store.connect(self.database.url)
+        self.store.prediction("")  # makes the tables, before the service does
 
     @property
     def releases(self) -> Path:
