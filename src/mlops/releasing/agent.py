@@ -53,6 +53,13 @@ class Agent:
         BadInput, OSError
             Why not; what was served before is served still.
         """
+        try:
+            return self._reconcile()
+        except (BadInput, OSError):  # a git that was killed leaves locks, a full disk halves: the next try fetches anew
+            shutil.rmtree(self.mirror, ignore_errors=True)
+            raise
+
+    def _reconcile(self) -> str | None:
         self._open()
         known = Registry.remote(self.remote, self.mirror)
         wanted = known.current(self.stage)
