@@ -33,9 +33,9 @@ def main(options: argparse.Namespace, root: Path) -> int:
         here = local.served(root, str(root), options.stage, Path(folder))
         with nullcontext(options.url) if options.url else here as found:
             url = found if isinstance(found, str) else found.url
-            checks = [smoke.wait_for(url, version or "no version", options.patience)]
+            token = os.environ.get("SERVICE_TOKEN", "")
+            checks = [smoke.wait_for(url, version or "no version", options.patience, token)]
             if checks[0].holds:
-                token = os.environ.get("SERVICE_TOKEN", "")
                 checks += smoke.run(url, new or Path(), old, params.load(root).judge, token)
     text = smoke.table(checks)
     console.summary(text)

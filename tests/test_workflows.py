@@ -19,18 +19,24 @@ STEPS = [(name, step) for (name, _), job in JOBS.items() for step in job["steps"
 RIGHTS = {
     ("checks", "check"): {"contents": "read"},
     ("checks", "checks-pass"): {},
+    ("deploy", "staging"): {"contents": "write", "id-token": "write", "pull-requests": "write"},
+    ("deploy", "production"): {"actions": "read", "contents": "write", "id-token": "write"},
     ("experiment", "experiment"): {"contents": "read", "id-token": "write"},
     ("experiment", "experiment-pass"): {},
     ("image", "image"): {"attestations": "write", "contents": "read", "id-token": "write", "packages": "write"},
     ("image", "image-pass"): {},
     ("report", "report"): {"actions": "read", "contents": "read", "pull-requests": "write"},
+    ("rollback", "rollback"): {"actions": "read", "contents": "write", "id-token": "write"},
 }
 STARTED_BY = {
     "checks": {"pull_request", "push"},
+    "deploy": {"push", "workflow_dispatch"},
     "experiment": {"pull_request", "push"},
     "image": {"push", "workflow_dispatch"},
     "report": {"workflow_run"},
+    "rollback": {"workflow_dispatch"},
 }
+PUSHERS = {("deploy", "staging"), ("deploy", "production"), ("rollback", "rollback")}
 GUARD = "!github.event.repository.is_template"
 
 
@@ -68,7 +74,8 @@ def test_job_has_the_rights_that_it_needs_and_no_others(place: tuple[str, str]) 
 
 @pytest.mark.parametrize("place", JOBS)
 def test_job_ends_in_time(place: tuple[str, str]) -> None:
-    assert 1 <= JOBS[place]["timeout-minutes"] <= 60
+    trains_on_all_rows = place == ("deploy", "staging")
+    assert 1 <= JOBS[place]["timeout-minutes"] <= (120 if trains_on_all_rows else 60)
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
@@ -106,10 +113,108 @@ def test_job_of_a_pull_request_may_write_nothing_here() -> None:
             assert {scope for scope, level in job["permissions"].items() if level == "write"} <= {"id-token"}
 
 
-def test_checkouts_keep_no_credentials() -> None:
-    checkouts = [step for _, step in STEPS if step.get("uses", "").startswith("actions/checkout@")]
-    assert len(checkouts) == 5
-    assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+def test_only_jobs_that_push_keep_credentials_and_may_write_contents() -> None:
+    kept = {place: step["with"]["persist-credentials"] for place, job in JOBS.items() for step in checkouts(job)}
+    assert {place for place, keeps in kept.items() if keeps} == PUSHERS
+    assert {place for place, job in JOBS.items() if job["permissions"].get("contents") == "write"} == PUSHERS
+    assert len([step for job in JOBS.values() for step in checkouts(job)]) == 8
+    told = re.findall(r"persist-credentials: true(.*)", "".join(path.read_text() for path in FILES.values()))
+    assert all(re.match(r" # to push", reason) for reason in told)
+
+
+def checkouts(job: dict[Any, Any]) -> list[dict[Any, Any]]:
+    return [step for step in job["steps"] if step.get("uses", "").startswith("actions/checkout@")]
+
+
+def test_a_job_that_pushes_runs_mains_code_alone_and_believes_no_cache() -> None:
+    for place in PUSHERS:
+        used = [step["uses"].split("@")[0] for step in JOBS[place]["steps"] if "uses" in step]
+        assert used == ["actions/checkout", "./.github/actions/setup", "./.github/actions/storage"]
+        assert all("ref" not in step["with"] for step in checkouts(JOBS[place]))
+        assert all(step["with"]["fetch-depth"] == 0 for step in checkouts(JOBS[place]))
+    (setup,) = (step["with"] for action in ACTIONS for step in action["runs"]["steps"] if "setup-uv" in str(step))
+    assert setup["enable-cache"] is False
+
+
+def runs(place: tuple[str, str]) -> list[str]:
+    """What a job runs, step by step."""
+    return [step["run"].removeprefix("uv run --frozen python -m pipelines.") for step in shells(place)]
+
+
+def shells(place: tuple[str, str]) -> list[dict[Any, Any]]:
+    return [step for step in JOBS[place]["steps"] if "run" in step]
+
+
+def test_a_version_is_smoked_in_staging_before_production_and_announced_last() -> None:
+    assert runs(("deploy", "staging")) == [
+        "release --push",
+        'promote staging "$VERSION" --push',
+        'smoke --stage staging --version "$VERSION" $STAGING_URL',
+    ]
+    assert runs(("deploy", "production")) == [
+        'promote prod "$VERSION" --push',
+        'smoke --stage prod --version "$VERSION" $PRODUCTION_URL',
+        'announce "$VERSION"',
+    ]
+    assert JOBS["deploy", "production"]["needs"] == ["staging"]
+
+
+def test_the_version_reaches_every_step_that_names_it() -> None:
+    assert JOBS["deploy", "staging"]["outputs"] == {"version": "${{ steps.release.outputs.version }}"}
+    assert JOBS["deploy", "production"]["if"] == "needs.staging.outputs.version != ''"
+    assert shells(("deploy", "staging"))[0]["id"] == "release"
+    sources = {"staging": "steps.release", "production": "needs.staging", "rollback": "steps.rollback"}
+    for (workflow, job), step in [(place, step) for place in PUSHERS for step in shells(place)]:
+        if "$VERSION" in step["run"]:
+            assert step["env"]["VERSION"] == f"${{{{ {sources[job]}.outputs.version }}}}", workflow
+
+
+def test_what_is_held_or_superseded_is_neither_smoked_nor_announced() -> None:
+    version = "steps.release.outputs.version != ''"
+    held = "steps.promote.outputs.held == ''"
+    assert [step.get("if") for step in shells(("deploy", "staging"))] == [None, version, f"{version} && {held}"]
+    assert [step.get("if") for step in shells(("deploy", "production"))] == [None, held, held]
+    assert [step.get("if") for step in shells(("rollback", "rollback"))] == [
+        None,
+        "steps.rollback.outputs.version != ''",
+    ]
+    for place in (("deploy", "staging"), ("deploy", "production")):
+        (promote,) = (step for step in shells(place) if "pipelines.promote" in step["run"])
+        assert promote["id"] == "promote"
+    for name in ("promote", "rollback", "release"):
+        step = (ROOT / f"pipelines/{name}.py").read_text()
+        assert f'console.output("{"held" if name == "promote" else "version"}"' in step
+
+
+@pytest.mark.parametrize(("place", "step"), [(("deploy", "production"), 0), (("rollback", "rollback"), 0)])
+def test_production_lies_behind_the_environments_reviewers_and_asks_whether_there_are_any(
+    place: tuple[str, str], step: int
+) -> None:
+    assert JOBS[place]["environment"] == {"name": "production", "url": "${{ vars.PRODUCTION_URL }}"}
+    assert shells(place)[step]["env"]["GITHUB_TOKEN"] == "${{ github.token }}"  # noqa: S105 (it is none)
+    assert JOBS[place]["permissions"]["actions"] == "read"
+    assert 'hub.has_reviewers("production")' in (ROOT / "pipelines/promote.py").read_text()
+    assert "import door" in (ROOT / "pipelines/rollback.py").read_text()
+
+
+def test_a_deployment_is_never_cut_off_and_staging_never_waits_for_an_approval() -> None:
+    groups = {place: JOBS[place].get("concurrency", WORKFLOWS[place[0]].get("concurrency")) for place in PUSHERS}
+    assert groups == {
+        ("deploy", "staging"): {"group": "deploy-staging", "cancel-in-progress": False},
+        ("deploy", "production"): {"group": "deploy-production", "cancel-in-progress": False},
+        ("rollback", "rollback"): {"group": "deploy-production", "cancel-in-progress": False},
+    }
+
+
+def test_template_itself_deploys_nothing() -> None:
+    assert JOBS["deploy", "staging"]["if"] == f"${{{{ {GUARD} }}}}"
+
+
+def test_rollback_asks_for_a_reason() -> None:
+    inputs = triggers.triggers(WORKFLOWS["rollback"])["workflow_dispatch"]["inputs"]
+    assert inputs["reason"]["required"] is True
+    assert not inputs["version"].get("required")
+    assert '"$REASON"' in runs(("rollback", "rollback"))[0]
 
 
 def test_no_secret_is_in_reach_of_a_pull_request() -> None:
@@ -178,7 +283,7 @@ def test_a_later_push_cancels_checks_but_never_a_report() -> None:
         ("pull_request", {"action": "opened", "pull_request": {"base": {"ref": "main"}}}, {"checks", "experiment"}),
         ("pull_request", {"action": "labeled", "pull_request": {"base": {"ref": "main"}}}, {"experiment"}),
         ("pull_request", {"action": "closed", "pull_request": {"base": {"ref": "main"}}}, set()),
-        ("push", {"ref": "refs/heads/main"}, {"checks", "experiment"}),
+        ("push", {"ref": "refs/heads/main"}, {"checks", "deploy", "experiment"}),
         ("push", {"ref": "refs/heads/other"}, set()),
         ("push", {"ref": "refs/tags/v1"}, set()),
         ("workflow_run", {"action": "completed", "workflow_run": {"name": "experiment"}}, {"report"}),

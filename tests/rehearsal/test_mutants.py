@@ -6,8 +6,8 @@ import pytest
 
 from tests.conftest import Project
 
-CHECKS, EXPERIMENT, IMAGE, REPORT = (
-    f".github/workflows/{name}.yml" for name in ("checks", "experiment", "image", "report")
+CHECKS, DEPLOY, EXPERIMENT, IMAGE, REPORT, ROLLBACK = (
+    f".github/workflows/{name}.yml" for name in ("checks", "deploy", "experiment", "image", "report", "rollback")
 )
 COMMENTING = "src/mlops/commenting.py"
 STATIC = "tests/test_workflows.py"
@@ -47,6 +47,28 @@ MUTANTS = [
     Mutant("images pushed by the template", IMAGE, "    if: ${{ !github.event.repository.is_template }}\n", ""),
     Mutant("images pushed by pull requests", IMAGE, "  push:\n", "  pull_request:\n"),
     Mutant("push of an image cancelled", IMAGE, "cancel-in-progress: false", "cancel-in-progress: true"),
+    Mutant("deployment cut off by the next", DEPLOY, "group: deploy-staging\n      cancel-in-progress: false",
+           "group: deploy-staging\n      cancel-in-progress: true"),
+    Mutant("staging waits for an approval", DEPLOY, "group: deploy-staging", "group: deploy-production"),
+    Mutant("production without its environment", DEPLOY, "    environment: # its reviewers are asked here; `nox -s "
+           "settings` sets them\n      name: production\n      url: ${{ vars.PRODUCTION_URL }}\n", ""),
+    Mutant("another environment", ROLLBACK, "      name: production\n", "      name: prod\n"),
+    Mutant("production before the smoke test", DEPLOY, "needs: [staging]", "needs: []"),
+    Mutant("promoted to production from staging's job", DEPLOY, "pipelines.promote staging", "pipelines.promote prod"),
+    Mutant("smoke test forgiven", DEPLOY, "$STAGING_URL\n", "$STAGING_URL || true\n"),
+    Mutant("held version smoked", DEPLOY, " && steps.promote.outputs.held == ''", ""),
+    Mutant("no right to push tags", DEPLOY, "contents: write # push the stage's tag, and publish the release",
+           "contents: read # check out"),
+    Mutant("credentials thrown away", ROLLBACK, "persist-credentials: true # to push", "persist-credentials: false"),
+    Mutant("template deploys itself", DEPLOY, "!github.event.repository.is_template", "true"),
+    Mutant("deployed by pull requests", DEPLOY, "  push:\n", "  pull_request:\n"),
+    Mutant("cache of unknown origin", DEPLOY, "      - id: release\n",
+           "      - uses: actions/cache@27d5ce7f107fe9357f9df03efb73ab90386fccae # v5.0.5\n        with:\n"
+           "          path: .dvc/cache\n          key: experiment-\n      - id: release\n"),
+    Mutant("version misspelt", DEPLOY, "version: ${{ steps.release.outputs.version }}\n    steps",
+           "version: ${{ steps.release.outputs.vesrion }}\n    steps"),
+    Mutant("reason optional", ROLLBACK, "required: true", "required: false"),
+    Mutant("reviewers not asked for", ROLLBACK, "          GITHUB_TOKEN: ${{ github.token }}\n", ""),
     Mutant("`--publish` left on", COMMENTING, '"--publish=false", ', "", "tests/rehearsal/test_commenting.py"),
     Mutant("second comment behind thirty", COMMENTING, "CML_READS = 30", "CML_READS = 3000",
            "tests/rehearsal/test_commenting.py"),
@@ -54,7 +76,8 @@ MUTANTS = [
 
 
 def verdict(project: Project, killer: str) -> tuple[int, str]:
-    done = project.run("python", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", killer)
+    command = ("python", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", killer)
+    done = project.run(*command, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")  # which would take longer than the tests
     return done.returncode, done.stdout
 
 

@@ -28,7 +28,7 @@ class Author:
         project.commit()
         self.main = github.publish(project.root, "HEAD", "main")
         push = {"ref": "refs/heads/main", "repository": {"default_branch": "main"}}
-        self.warmed = github.happen("push", push, self.main, without=["checks.yml", "image.yml"])
+        self.warmed = github.happen("push", push, self.main, without=["checks.yml", "deploy.yml", "image.yml"])
 
     def opens(
         self, branch: str, *edits: tuple[str, str, str], fork: bool = False, labels: Sequence[str] = ()

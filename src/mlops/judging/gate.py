@@ -85,6 +85,8 @@ def after_merge(found: Comparison, margin: float) -> Decision:
     margin
         Share of the champion's loss.
     """
+    if found.verdict == "incomparable":
+        return Decision(accepted=True, reasons=["a new major version, which a person must approve", *found.why])
     loss = next(iter(found.metrics), None)
     if loss is None or loss.base is None or loss.low is None or found.verdict == "suspicious":
         return found.decision

@@ -24,6 +24,7 @@ REF = f"refs/heads/{BRANCH}"
 TRIES = 10
 MOST_BYTES = 100_000_000  # GitHub refuses larger files
 MOVE_ON = "keep data elsewhere with `nox -s storage -- s3://bucket/path` (or azure://, gs://, a folder)"
+RACED = ("[rejected]", "cannot lock ref", "failed to update ref", "incorrect old value")  # what git says of a push
 PLAIN = ("-c", "core.autocrlf=false", "-c", f"core.attributesFile={os.devnull}")
 WRITER = {
     "GIT_AUTHOR_NAME": BRANCH, "GIT_AUTHOR_EMAIL": "dvc-storage@users.noreply.github.com",
@@ -116,8 +117,7 @@ class Branch:
         try:
             git(self.root, "push", "--quiet", "--no-verify", "origin", f"{commit}:{REF}", LC_ALL="C")
         except BadInput as error:
-            raced = ("[rejected]", "cannot lock ref", "failed to update ref", "incorrect old value")
-            if last or not any(said in str(error) for said in raced):
+            if last or not any(said in str(error) for said in RACED):
                 raise
             return False
         return True

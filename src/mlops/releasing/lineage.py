@@ -79,7 +79,7 @@ def _stages(root: Path, commit: str) -> list[str]:
     """Assignments of a release commit: tag, date, who, and the reason that the tag holds."""
     form = "%(refname:strip=2)%09%(creatordate:iso-strict)%09%(taggername)%09%(contents:subject)"
     rows = (
-        line.split("\t")
+        line.split("\t", 3)
         for line in git(root, "for-each-ref", "--points-at", commit, f"--format={form}", "refs/tags").splitlines()
     )
     return [f"{tag}, {date}, {who}: {why}" for tag, date, who, why in rows if "#" in tag]

@@ -41,7 +41,7 @@ def promote(root: Path, stage: str, version: str, door: Door, reason: str = "", 
     BadInput
         There is no such version, or it is marked bad.
     """
-    known = Registry.remote(remote, root) if remote else Registry.read(root)
+    known = Registry.fetched(root, remote)
     known.commit(version)
     if known.has(BAD, version) and stage != BAD:
         raise BadInput(f"{version} is marked bad, and is never deployed again; release another one")
@@ -72,7 +72,7 @@ def rollback(
     """
     if not reason.strip():
         raise BadInput("a rollback needs a reason: `--reason TEXT`; it stands in the tag, for whoever asks later")
-    known = Registry.remote(remote, root) if remote else Registry.read(root)
+    known = Registry.fetched(root, remote)
     leaving, wanted = known.current(stage), version or known.previous(stage)
     if wanted is None:
         raise BadInput(

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import yaml
 
 from mlops.contract import BadInput
+from mlops.releasing.branch import RACED
 from mlops.workspace import git
 
 Bump = Literal["major", "minor", "patch"]
@@ -64,6 +65,17 @@ class Registry:
             commit, ref = line.split("\t")
             tags[ref.removeprefix("refs/tags/").removesuffix("^{}")] = commit  # the peeled one comes second
         return cls.of(tags)
+
+    @classmethod
+    def fetched(cls, root: Path, remote: str | None) -> "Registry":
+        """What `remote` says, its tags and commits brought here; without one what this repository says.
+
+        Tags that were never pushed count for nothing where there is a remote.
+        """
+        if remote is None:
+            return cls.read(root)
+        git(root, "fetch", "--quiet", "--force", "--tags", remote)
+        return cls.remote(remote, root)
 
     def current(self, stage: str) -> str | None:
         """The version that is in a stage now."""
@@ -126,10 +138,17 @@ def identity() -> dict[str, str]:
     return {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in person.items()}
 
 
-def tag(root: Path, name: str, commit: str, message: str) -> str:
-    """Make an annotated tag; its name as a ref."""
-    git(root, "tag", "--annotate", "--message", message, name, commit, **identity())
-    return f"refs/tags/{name}"
+def tag(root: Path, name: str, commit: str, message: str, remote: str | None) -> str:
+    """Make an annotated tag, and push it to `remote` where there is one: refused there, it isn't here either."""
+    over = ["--force"] if remote else []  # one that was never pushed
+    git(root, "tag", *over, "--annotate", "--message", message, name, commit, **identity())
+    try:
+        if remote:
+            git(root, "push", "--quiet", remote, f"refs/tags/{name}")
+    except BadInput:
+        git(root, "tag", "--delete", name)
+        raise
+    return name
 
 
 def assign(root: Path, stage: str, version: str, message: str, remote: str | None = "origin") -> str:
@@ -138,22 +157,14 @@ def assign(root: Path, stage: str, version: str, message: str, remote: str | Non
     Another one may take the same number at the same time: then the next number is tried.
     """
     for attempt in range(ATTEMPTS):
-        if remote:
-            git(root, "fetch", "--quiet", "--force", "--tags", remote)
-        known = Registry.read(root)
+        known = Registry.fetched(root, remote)
         if known.current(stage) == version:
             return f"model#{stage}#{known.stages[stage][-1][0]}"
         number = known.stages[stage][-1][0] + 1 if stage in known.stages else 1
         name = f"model#{stage}#{number}"
-        ref = tag(root, name, known.commit(version), message)
-        if not remote:
-            return name
         try:
-            git(root, "push", "--quiet", remote, ref)
+            return tag(root, name, known.commit(version), message, remote)
         except BadInput as error:
-            git(root, "tag", "--delete", name)
-            if attempt == ATTEMPTS - 1 or "already exists" not in str(error):
+            if attempt == ATTEMPTS - 1 or not any(said in str(error) for said in RACED):
                 raise
-        else:
-            return name
     raise AssertionError("the last attempt returns or raises")

@@ -54,9 +54,7 @@ def release(
     about
         More trailers of the release commit: which pull request it came from, who approved it, in which run.
     """
-    if remote:
-        git(root, "fetch", "--quiet", "--force", "--tags", remote)
-    known, head = Registry.read(root), git(root, "rev-parse", "HEAD")
+    known, head = Registry.fetched(root, remote), git(root, "rev-parse", "HEAD")
     candidate = Workspace.lay(root, head, root / SCRATCH / "candidate")
     mark = digest(workspace.fingerprint(candidate.folder, "train"))
     same = next(
@@ -80,9 +78,7 @@ def release(
     save(candidate.folder / "MODEL_CARD.md", text.encode())
     publish(candidate.folder)
     commit = release_commit(candidate, message(version, champion, mark, found, about))
-    ref = registry.tag(root, f"model@{version}", commit, f"{version}, trained from {head}")
-    if remote:
-        git(root, "push", "--quiet", remote, ref)
+    registry.tag(root, f"model@{version}", commit, f"{version}, trained from {head}", remote)
     return Candidate(version, text)
 
 

@@ -29,12 +29,13 @@ class Check:
     found: str
 
 
-def wait_for(url: str, version: str, patience: float) -> Check:
+def wait_for(url: str, version: str, patience: float, token: str = "") -> Check:
     """Until the service answers with this version, for `patience` seconds at most."""
+    session = _session(token)
     deadline, found = time.monotonic() + patience, "nothing"
     while time.monotonic() < deadline:
         try:
-            found = requests.get(f"{url}/model", timeout=5).json().get("version")
+            found = session.get(f"{url}/model", timeout=5).json().get("version")
         except (requests.RequestException, ValueError) as error:
             found = type(error).__name__
         if found == version:
@@ -53,9 +54,7 @@ def run(url: str, folder: Path, champion: Path | None, limits: Judge, token: str
     token
         The service's bearer token, where it asks for one.
     """
-    session = requests.Session()
-    if token:
-        session.headers["Authorization"] = f"Bearer {token}"
+    session = _session(token)
     info = read_info(folder)
     rows = requested(session, url, info)
     checks = [*_contract(session, url, info), _golden(session, url, info, rows), *_refusals(session, url, rows[0])]
@@ -81,13 +80,20 @@ def requested(session: requests.Session, url: str, info: ModelInfo) -> list[dict
     return [example | {name: value for name, value in row.items() if value is not None} for row in golden]
 
 
+def _session(token: str) -> requests.Session:
+    session = requests.Session()
+    if token:
+        session.headers["Authorization"] = f"Bearer {token}"
+    return session
+
+
 def _contract(session: requests.Session, url: str, info: ModelInfo) -> Iterator[Check]:
     for path in ("/health/live", "/health/ready", "/metrics"):
         status = session.get(f"{url}{path}", timeout=10).status_code
         yield Check(path, status == 200, f"status {status}")
     described = session.get(f"{url}/schema", timeout=10).json()
-    named = str(described.get("components", described))
-    absent = [name for name in info.schema.inputs if name not in named]
+    row = described.get("components", {}).get("schemas", {}).get("Row", {}).get("properties", {})
+    absent = [name for name in info.schema.inputs if name not in row]
     yield Check("/schema", "/predict" in described.get("paths", {}) and not absent, "OpenAPI names every input")
 
 
@@ -95,8 +101,12 @@ def _golden(session: requests.Session, url: str, info: ModelInfo, rows: list[dic
     answer = session.post(f"{url}/predict", json={"rows": rows}, timeout=30)
     if answer.status_code != 200:
         return Check("golden rows", False, f"status {answer.status_code}: {answer.text[:200]}")
-    got = np.array([_numbers(one, info) for one in answer.json()["predictions"]])
-    worst = float(np.abs(got - np.asarray(info.golden.predictions)).max())
+    expected = np.asarray(info.golden.predictions)
+    try:
+        got = np.array([_numbers(one, info) for one in answer.json()["predictions"]])
+        worst = float(np.abs(got - expected).max() / max(1.0, np.abs(expected).max()))
+    except (ValueError, KeyError, TypeError) as error:
+        return Check("golden rows", False, f"not the predictions that were asked for: {error!r:.200}")
     return Check("golden rows", worst <= TOLERANCE, f"{len(got)} rows, off by {worst:.1g} at most")
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from mlops.judging import gate
-from mlops.judging.record import Changes, Estimate, Facts, Ratio, Side, Slice
+from mlops.judging.record import VERSION, Changes, Comparison, Estimate, Facts, Ratio, Side, Slice
 
 
 def estimate(low, high, name="log_loss"):
@@ -87,3 +87,48 @@ def test_without_training_there_are_sides_changes_and_a_decision_only():
     found = gate.without_training("unchanged", facts, [])
     assert (found.decision.accepted, found.basis, found.metrics) == (True, None, [])
     assert found.changes.files == ["README.md"]
+
+
+def merged(low, high, verdict, *broken, metrics=True):
+    """What a candidate came to; its champion's loss is 0.05."""
+    sides = {name: Side(commit=name[0] * 40) for name in ("base", "head")}
+    loss = [estimate(low, high)] if metrics else []
+    decision = gate.decide(verdict, [], list(broken))
+    return Comparison(version=VERSION, verdict=verdict, decision=decision, changes=Changes(), metrics=loss, **sides)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict", "says"),
+    [
+        (-0.2, -0.1, "better", "the loss is lower"),
+        (-0.1, 0.1, "inconclusive", "no difference that this test could see"),
+        (0.0005, 0.1, "worse", "worse by less than the margin allows"),
+    ],
+)
+def test_after_the_merge_a_candidate_may_be_worse_by_the_margin(low, high, verdict, says):
+    decision = gate.after_merge(merged(low, high, verdict), 0.01)
+    assert decision.accepted
+    assert decision.reasons[0].startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        (merged(0.0006, 0.1, "worse"), "worse than the champion for sure by more than deploy.margin = 1.0% of its"),
+        (merged(-0.2, -0.1, "better", "size is 9.0 times"), "the loss is lower"),
+        (merged(-0.2, -0.1, "suspicious"), "too good to be true"),
+        (merged(None, None, "suspicious"), "too good to be true"),
+    ],
+    ids=["margin", "guard", "suspicious", "no interval"],
+)
+def test_after_the_merge_a_candidate_is_refused_for_the_same_guards_and_more_than_the_margin(found, says):
+    decision = gate.after_merge(found, 0.01)
+    assert not decision.accepted
+    assert decision.reasons[0].startswith(says)
+
+
+def test_after_the_merge_an_incomparable_candidate_goes_on_as_a_person_must_approve_it():
+    found = merged(None, None, "incomparable", metrics=False)
+    assert not found.decision.accepted
+    decision = gate.after_merge(found, 0.01)
+    assert (decision.accepted, decision.reasons) == (True, ["a new major version, which a person must approve"])

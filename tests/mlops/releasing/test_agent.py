@@ -1,0 +1,224 @@
+"""The agent follows a stage's tag: what it brings, what it refuses, and what heals when it is cut off."""
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from mlops.contract import BadInput, Release, decode
+from mlops.pointers import relative
+from mlops.releasing import agent, registry
+from mlops.releasing.agent import Agent
+from mlops.releasing.branch import WRITER
+from mlops.workspace import git
+from tests.mlops.releasing.conftest import digest
+
+
+@pytest.fixture
+def follower(bea, origin, tmp_path):  # noqa: ARG001 (without whom there is nothing to follow)
+    return Agent(str(origin.root), "prod", tmp_path / "releases")
+
+
+def served(follower):
+    """The version that `current` holds, its files checked as the service checks them."""
+    folder = follower.releases / "current"
+    release = decode(Release, (folder / "release.json").read_bytes(), "release.json")
+    assert {name: digest((folder / name).read_bytes()) for name in release.files} == release.files
+    return release.version
+
+
+def test_a_tag_brings_its_version_whole(bea, follower, models):
+    assert follower.reconcile() == "v1.0.0"
+    assert served(follower) == "v1.0.0"
+    release = decode(Release, (follower.releases / "v1.0.0/release.json").read_bytes(), "release.json")
+    assert release.commit == bea.git("rev-parse", "model@v1.0.0^{}")
+    assert {name: (follower.releases / "v1.0.0" / name).read_bytes() for name in agent.FILES} == models[0]
+
+
+def test_where_nothing_is_new_nothing_is_fetched_or_written(follower, monkeypatch):
+    follower.reconcile()
+    before = (follower.releases / "current").lstat().st_ino
+    monkeypatch.setattr(Agent, "_fetch", lambda *_: pytest.fail("fetched"))
+    assert follower.reconcile() is None
+    assert (follower.releases / "current").lstat().st_ino == before
+
+
+def test_a_promotion_and_a_rollback_are_followed(bea, follower):
+    follower.reconcile()
+    for version in ("v1.1.0", "v1.0.0"):
+        registry.assign(bea.root, "prod", version, "why")
+        assert follower.reconcile() == version
+        assert served(follower) == version
+
+
+def test_tags_of_another_stage_are_not(bea, follower):
+    follower.reconcile()
+    registry.assign(bea.root, "staging", "v1.1.0", "why")
+    assert follower.reconcile() is None
+    assert Agent(follower.remote, "staging", follower.releases.with_name("other")).reconcile() == "v1.1.0"
+
+
+def test_a_stage_without_a_version_is_told(follower):
+    empty = Agent(follower.remote, "test", follower.releases)
+    with pytest.raises(BadInput, match="has no tag model#test#N: no version was put into this stage yet"):
+        empty.reconcile()
+    assert empty.served() is None
+
+
+def lose(origin, md5):
+    """Take an object from the storage's branch."""
+    rewrite(origin, f"0 {'0' * 40}\t{relative(md5)}")
+
+
+def damage(origin, md5):
+    rewrite(origin, f"100644 {git(origin.root, 'hash-object', '-w', '--stdin', given='other')}\t{relative(md5)}")
+
+
+def rewrite(origin, line):
+    index = {"GIT_INDEX_FILE": str(origin.root / "index.scratch")}
+    git(origin.root, "read-tree", "dvc-storage", **index)
+    git(origin.root, "update-index", "--index-info", given=f"{line}\n", **index)
+    tree = git(origin.root, "write-tree", **index)
+    git(origin.root, "update-ref", "refs/heads/dvc-storage", git(origin.root, "commit-tree", tree, "-m", "x", **WRITER))
+
+
+@pytest.mark.parametrize(("fault", "says"), [(lose, "is missing in"), (damage, "is damaged in")])
+def test_a_version_without_its_objects_leaves_the_old_one_and_comes_once_it_is_mended(
+    fault, says, bea, follower, origin, models
+):
+    follower.reconcile()
+    whole = origin.git("rev-parse", "dvc-storage")
+    fault(origin, digest(models[1]["model.onnx"]))
+    registry.assign(bea.root, "prod", "v1.1.0", "why")
+    with pytest.raises(BadInput, match=f"object {digest(models[1]['model.onnx'])} {says} the branch dvc-storage"):
+        follower.reconcile()
+    assert served(follower) == "v1.0.0"
+    origin.git("update-ref", "refs/heads/dvc-storage", whole)
+    assert follower.reconcile() == "v1.1.0"
+    assert served(follower) == "v1.1.0"
+
+
+def test_a_model_that_does_not_predict_its_golden_rows_is_refused(bea, follower, models):
+    follower.reconcile()
+    bea.release("v1.2.0", {"model.onnx": models[0]["model.onnx"], "model.json": models[1]["model.json"]})
+    registry.assign(bea.root, "prod", "v1.2.0", "why")
+    with pytest.raises(BadInput, match=r"doesn't predict its golden rows as model\.json says"):
+        follower.reconcile()
+    assert served(follower) == "v1.0.0"
+    assert not (follower.releases / "v1.2.0").exists()
+
+
+def test_a_tag_on_a_commit_that_is_no_release_is_refused(bea, follower):
+    follower.reconcile()
+    bea.release("v1.2.0", {"other": b"x"})
+    registry.assign(bea.root, "prod", "v1.2.0", "why")
+    with pytest.raises(BadInput, match=r"names no model\.onnx: it isn't a release commit"):
+        follower.reconcile()
+    assert served(follower) == "v1.0.0"
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.json", "release.json"])
+@pytest.mark.parametrize("content", [None, b"", b"{}"], ids=["gone", "empty", "other"])
+def test_a_folder_that_lost_something_is_brought_again(name, content, follower):
+    follower.reconcile()
+    file = follower.releases / "v1.0.0" / name
+    file.unlink() if content is None else file.write_bytes(content)
+    assert follower.reconcile() == "v1.0.0"
+    assert served(follower) == "v1.0.0"
+
+
+LEFT = [".v1.0.0.part/model.onnx", ".git.part/HEAD", "v1.0.0/model.onnx", ".current.part"]
+
+
+@pytest.mark.parametrize("left", LEFT)
+def test_what_a_killed_agent_left_is_in_nobodys_way(left, follower):
+    file = follower.releases / left
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"half")
+    assert follower.reconcile() == "v1.0.0"
+    assert served(follower) == "v1.0.0"
+    assert sorted(path.name for path in follower.releases.iterdir()) == [".git", "current", "v1.0.0"]
+
+
+@pytest.mark.parametrize("lock", ["shallow.lock", "config.lock", "refs/tags/model@v1.1.0.lock"])
+def test_what_a_killed_git_left_heals_with_the_next_try(lock, bea, follower):
+    follower.reconcile()
+    (follower.mirror / lock).parent.mkdir(parents=True, exist_ok=True)
+    (follower.mirror / lock).touch()
+    registry.assign(bea.root, "prod", "v1.1.0", "why")
+    with pytest.raises(BadInput, match="File exists"):
+        follower.reconcile()
+    assert served(follower) == "v1.0.0"
+    assert follower.reconcile() == "v1.1.0"
+
+
+def test_an_agent_that_is_cut_off_at_any_point_goes_on(follower, monkeypatch):
+    for name in ("_fetch", "_switch", "_prune"):
+        with monkeypatch.context() as patch:
+            patch.setattr(Agent, name, cut_off)
+            with pytest.raises(KeyboardInterrupt):
+                follower.reconcile()
+    assert follower.reconcile() is None
+    assert served(follower) == "v1.0.0"
+
+
+def cut_off(*_):
+    raise KeyboardInterrupt
+
+
+def test_a_remote_that_is_gone_changes_nothing_until_it_is_back(bea, follower, origin):
+    follower.reconcile()
+    registry.assign(bea.root, "prod", "v1.1.0", "why")
+    away = origin.root.rename(origin.root.with_name("away.git"))
+    with pytest.raises(BadInput, match="does not appear to be a git repository"):
+        follower.reconcile()
+    assert served(follower) == "v1.0.0"
+    away.rename(origin.root)
+    assert follower.reconcile() == "v1.1.0"
+
+
+def test_the_last_versions_are_kept_and_the_one_that_is_served(bea, follower, models):
+    follower.reconcile()
+    for number in range(2, 5):
+        bea.release(f"v1.{number}.0", models[number % 3])
+    for number in range(1, 5):
+        registry.assign(bea.root, "prod", f"v1.{number}.0", "why")
+        follower.reconcile()
+    kept = sorted(path.name for path in follower.releases.glob("v*"))
+    assert kept == ["v1.2.0", "v1.3.0", "v1.4.0"]
+    registry.assign(bea.root, "prod", "v1.0.0", "why")
+    follower.reconcile()
+    assert served(follower) == "v1.0.0"
+    assert len(list(follower.releases.glob("v*"))) == agent.KEPT
+
+
+def test_current_is_switched_in_one_step_and_never_absent(follower):
+    """Somebody who looks all the time finds one version or the other."""
+    follower.reconcile()
+    ended, link = threading.Event(), follower.releases / "current"
+    with ThreadPoolExecutor() as pool:
+        looking = pool.submit(lambda: [link.readlink().name for _ in iter(ended.is_set, True)])
+        for n in range(500):
+            follower._switch(f"v1.{n % 2}.0")
+        ended.set()
+    assert set(looking.result()) == {"v1.0.0", "v1.1.0"}
+
+
+def test_following_goes_on_after_failures_and_waits_longer_each_time(follower, origin, capsys):
+    away, waits = origin.root.rename(origin.root.with_name("away.git")), []
+
+    def sleep(seconds):
+        waits.append(seconds)
+        if len(waits) == 3:
+            away.rename(origin.root)
+
+    agent.follow(follower, 10, once=True, sleep=sleep)
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [event["event"] for event in events] == ["kept", "kept", "kept", "switched"]
+    assert (waits, events[-1]["version"]) == ([20, 40, 60], "v1.0.0")
+
+
+def test_a_clone_is_followed_too(bea, tmp_path):
+    """`nox -s serve` follows the work tree's own repository."""
+    assert Agent(str(bea.root), "prod", tmp_path / "releases").reconcile() == "v1.0.0"

@@ -1,0 +1,130 @@
+"""Versions and stages as tags: what this reads of them, and what GTO does."""
+
+import json
+import multiprocessing
+import subprocess
+from functools import partial
+
+import pytest
+
+from mlops.contract import BadInput
+from mlops.releasing import registry
+from mlops.releasing.registry import Registry
+from tests.conftest import ENVIRONMENT
+
+TAGS = {
+    "model@v1.10.0": "c", "model@v1.9.0": "b", "model@v1.2.0": "a",
+    "model#prod#1": "a", "model#prod#2": "b", "model#prod#10": "c", "model#prod#9": "a",
+}  # fmt: skip
+
+
+def test_versions_and_assignments_sort_as_numbers():
+    known = Registry.of(TAGS)
+    assert list(known.versions) == ["v1.2.0", "v1.9.0", "v1.10.0"]
+    assert known.current("prod") == "v1.10.0"
+    assert known.next("patch") == "v1.10.1"
+
+
+def test_tags_of_something_else_are_left_aside():
+    known = Registry.of({"v3": "a", "model@v1": "a", "other@v1.0.0": "a", "model#prod#x": "a", "model#prod#1": "a"})
+    assert known == Registry({}, {})
+    assert (known.current("prod"), known.previous("prod"), known.next("minor")) == (None, None, "v1.0.0")
+
+
+@pytest.mark.parametrize(("bump", "after"), [("major", "v2.0.0"), ("minor", "v1.11.0"), ("patch", "v1.10.1")])
+def test_bump_counts_on_from_the_newest(bump, after):
+    assert Registry.of(TAGS).next(bump) == after
+
+
+@pytest.mark.parametrize(
+    ("bad", "previous"),
+    [({}, "v1.2.0"), ({"model#bad#1": "a"}, "v1.9.0"), ({"model#bad#1": "a", "model#bad#2": "b"}, None)],
+)
+def test_the_previous_version_is_the_last_other_one_that_is_not_bad(bad, previous):
+    assert Registry.of(TAGS | bad).previous("prod") == previous
+
+
+def test_a_label_stays_on_a_version_though_another_got_it_since():
+    known = Registry.of(TAGS | {"model#compliance#1": "a", "model#compliance#2": "c"})
+    assert (known.has("compliance", "v1.2.0"), known.has("compliance", "v1.9.0")) == (True, False)
+
+
+def test_an_unknown_version_is_refused_with_those_that_there_are():
+    assert Registry.of(TAGS).commit("v1.9.0") == "b"
+    with pytest.raises(BadInput, match=r"v2\.0\.0: no such version; known: v1\.2\.0, v1\.9\.0, v1\.10\.0"):
+        Registry.of(TAGS).commit("v2.0.0")
+
+
+def test_gto_reads_what_this_writes(ann):
+    for stage, version in [("prod", "v1.0.0"), ("prod", "v1.1.0"), ("bad", "v1.1.0"), ("prod", "v1.0.0")]:
+        registry.assign(ann.root, stage, version, "why")
+    known, shown = Registry.read(ann.root), json.loads(gto(ann, "show", "--json"))["model"]
+    assert shown["version"] == list(known.versions)[-1] == "v1.2.0"
+    assert shown["stage"] == {stage: known.current(stage) for stage in ("bad", "prod")}
+    told = json.loads(gto(ann, "check-ref", "model#prod#3", "--json"))
+    assert (told["event"], told["stage"], told["version"], told["message"]) == ("assignment", "prod", "v1.0.0", "why")
+
+
+def test_this_reads_what_gto_writes(ann):
+    gto(ann, "assign", "model", "--version", "v1.2.0", "--stage", "prod")
+    assert Registry.read(ann.root).current("prod") == "v1.2.0"
+
+
+def gto(clone, *words):
+    return subprocess.run(["gto", *words], cwd=clone.root, env=ENVIRONMENT, capture_output=True, text=True).stdout
+
+
+def test_the_remote_is_read_without_fetching(ann, clone):
+    registry.assign(ann.root, "prod", "v1.0.0", "why")
+    bob = clone("bob")
+    registry.assign(ann.root, "prod", "v1.1.0", "why")
+    assert Registry.remote("origin", bob.root) == Registry.read(ann.root)
+    assert Registry.read(bob.root).current("prod") == "v1.0.0"
+
+
+def test_what_is_in_a_stage_already_gets_no_second_tag(ann):
+    names = [registry.assign(ann.root, "prod", version, "why") for version in ("v1.0.0", "v1.0.0", "v1.1.0", "v1.0.0")]
+    assert names == ["model#prod#1", "model#prod#1", "model#prod#2", "model#prod#3"]
+
+
+def test_without_a_remote_the_tag_stays_here_and_counts_for_nothing_once_there_is_one(ann, origin):
+    registry.assign(ann.root, "prod", "v1.0.0", "a try", remote=None)
+    assert origin.git("tag", "--list", "model#*") == ""
+    registry.assign(ann.root, "prod", "v1.0.0", "for all")
+    assert origin.git("tag", "--list", "model#*", "--format=%(refname:strip=2) %(subject)") == "model#prod#1 for all"
+
+
+def test_a_tag_that_the_remote_refuses_is_not_kept(ann, origin):
+    hook = origin.root / "hooks/pre-receive"
+    hook.write_text("#!/bin/sh\necho no rights >&2\nexit 1\n")
+    hook.chmod(0o755)
+    with pytest.raises(BadInput, match="no rights"):
+        registry.assign(ann.root, "prod", "v1.0.0", "why")
+    assert Registry.read(ann.root).current("prod") is None
+    hook.unlink()
+    assert registry.assign(ann.root, "prod", "v1.0.0", "why") == "model#prod#1"
+
+
+def assign(version, root):
+    return registry.assign(root, "prod", version, "why")
+
+
+def test_two_who_take_the_same_number_at_once_both_get_one(ann, clone, origin):
+    attempts, hook = origin.root / "attempts", origin.root / "hooks/pre-receive"
+    hook.write_text(f"#!/bin/sh\necho attempt >> {attempts}\nsleep 0.5\n")
+    hook.chmod(0o755)
+    people = [ann.root, clone("bob").root]
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        jobs = [pool.apply_async(partial(assign, f"v1.{n}.0"), [root]) for n, root in enumerate(people)]
+        assert {job.get() for job in jobs} == {"model#prod#1", "model#prod#2"}
+    assert len(attempts.read_text().splitlines()) == 3
+    assert {version for _, version in Registry.remote("origin", ann.root).stages["prod"]} == {"v1.0.0", "v1.1.0"}
+
+
+@pytest.mark.parametrize(("actor", "name"), [("bea", "bea"), ("", "Ann")])
+def test_a_tag_says_who_made_it(actor, name, ann, monkeypatch):
+    monkeypatch.setenv("GITHUB_ACTOR", actor)
+    monkeypatch.setenv("GIT_COMMITTER_NAME", "Ann")
+    monkeypatch.setenv("GIT_COMMITTER_EMAIL", "ann@example.com")
+    registry.assign(ann.root, "prod", "v1.0.0", "why")
+    assert ann.git("tag", "--list", "model#prod#1", "--format=%(taggername)") == name

@@ -1,0 +1,248 @@
+"""deploy.yml and rollback.yml, run by act in the sandbox: the days of one project, whose tests build on each other."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mlops.releasing.registry import Registry
+from mlops.workspace import git
+from rehearsal.github.calls import Answer
+from rehearsal.sandbox import Finished, Pushed, Sandbox, open_pull_request, sandbox
+from tests.conftest import Project, clone
+
+pytestmark = pytest.mark.xdist_group("deployments")  # in this order: each goes on where the last one ended
+ONLY_DEPLOY = ["checks.yml", "experiment.yml", "image.yml"]
+BETTER = ("params.yaml", "learning_rate: 0.3", "learning_rate: 0.1")
+WORSE = ("params.yaml", "learning_rate: 0.3", "learning_rate: 1.0")
+DOCS = ("README.md", "# Git runs", "# GIT runs")
+
+
+class Team:
+    """People who merge into the main of a sandbox."""
+
+    def __init__(self, github: Sandbox, project: Project) -> None:
+        self.github, self.project = github, project
+        project.edit("params.yaml", "sample_rows: null", "sample_rows: 8000")
+        project.edit("params.yaml", "trees: 100", "trees: 30")
+        project.commit("Small")
+        self.main = github.publish(project.root, "HEAD", "main")
+        self.begun = self.deploys()
+
+    def merges(self, branch: str, *edits: tuple[str, str, str]) -> int:
+        """Open a pull request with these edits, which nobody tests, and merge it; its number."""
+        for edit in edits:
+            self.project.edit(*edit)
+        self.project.must("git", "add", "--all")
+        tree = git(self.project.root, "write-tree")
+        head = self.github.push(self.project.root, tree, branch, self.main)
+        number, _ = open_pull_request(self.github, head, without=[*ONLY_DEPLOY, "report.yml"])
+        self.main = self.github.merge(number)
+        self.project.must("git", "fetch", "--quiet", str(self.github.origin), "main")
+        return number
+
+    def takes_back(self, *edits: tuple[str, str, str]) -> None:
+        """Out of the next pull request."""
+        for file, old, new in edits:
+            self.project.edit(file, new, old)
+
+    def deploys(self, at: Pushed | None = None) -> Finished:
+        """The push of main (or of an older commit, whose run somebody starts again)."""
+        (run,) = self.github.happen("push", self.github.api.push_event("main"), at or self.main, ONLY_DEPLOY)[:1]
+        return run
+
+    @property
+    def known(self) -> Registry:
+        return Registry.read(self.github.origin)
+
+    def tags(self) -> str:
+        return git(self.github.origin, "for-each-ref", "--format=%(refname) %(objectname)", "refs/tags")
+
+    def assets(self, version: str) -> list[str]:
+        release = self.github.api.find("releases", tag_name=f"model@{version}")
+        return [one["name"] for one in self.github.api.known["assets"] if one["release"] == release["id"]]
+
+    def refuses_once(self, ref: str) -> None:
+        """The next push of this ref ends as if a rule of the repository were against it."""
+        self._hook("pre-receive", f"if grep -q ' {ref}$'; then rm $0.refuse; echo 'rule violations' >&2; exit 1; fi")
+
+    def _hook(self, name: str, script: str) -> None:
+        """Add a script to a hook of the origin, until it removes itself."""
+        hook = self.github.origin / "hooks" / name
+        own = hook.with_name(f"{name}.refuse")
+        own.write_text(f"#!/bin/sh\n{script}\nexit 0\n".replace("$0.refuse", str(own)))
+        own.chmod(0o755)
+        text = hook.read_text() if hook.exists() else "#!/bin/sh\n"
+        line = f'if [ -x "{own}" ]; then "{own}" "$@" || exit 1; fi\n'
+        if line not in text:
+            hook.write_text(text.replace("#!/bin/sh\n", f"#!/bin/sh\n{line}", 1))
+            hook.chmod(0o755)
+
+
+@pytest.fixture(scope="module")
+def team(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    project = clone(template, tmp_path_factory.mktemp("team") / "clone")
+    with sandbox(tmp_path_factory.mktemp("sandbox")) as github:
+        yield Team(github, project)
+
+
+def ran(run: Finished) -> list[str]:
+    """The pipelines that ran, in order; what failed has a mark."""
+    words = [(step.name.partition("pipelines.")[2].split()[:1], step.result) for step in run.outcome.steps]
+    return [name[0] + ("!" if result == "failure" else "") for name, result in words if name and result != "skipped"]
+
+
+def test_a_push_to_main_goes_to_staging_and_to_production(team: Team) -> None:
+    run = team.begun
+    assert run.outcome.jobs == {"staging": "success", "production": "success"}, run.outcome.log
+    assert ran(run) == ["release", "promote", "smoke", "promote", "smoke", "announce"], run.outcome.log
+    assert (team.known.current("staging"), team.known.current("prod")) == ("v1.0.0", "v1.0.0")
+
+
+def test_the_release_has_model_description_and_card_and_the_summary_tells_them(team: Team) -> None:
+    assert sorted(team.assets("v1.0.0")) == ["MODEL_CARD.md", "model.json", "model.onnx"]
+    assert team.github.api.find("releases", tag_name="model@v1.0.0")["body"].startswith("# Model v1.0.0\n")
+    summary = team.begun.outcome.summary
+    assert "# Model v1.0.0" in summary
+    assert "prod: v1.0.0 (model#prod#1)" in summary
+    assert summary.count("| golden rows | yes |") == 2
+
+
+def test_main_itself_holds_nothing_of_it(team: Team) -> None:
+    assert git(team.github.origin, "rev-parse", "main") == team.main.sha
+    assert git(team.github.origin, "rev-parse", f"{team.known.commit('v1.0.0')}^") == team.main.sha
+
+
+def test_a_change_of_the_docs_releases_nothing(team: Team) -> None:
+    before = team.tags()
+    team.merges("docs", DOCS)
+    run = team.deploys()
+    assert (run.outcome.jobs, ran(run)) == ({"staging": "success", "production": "skipped"}, ["release"])
+    assert "### Unchanged" in run.outcome.summary
+    assert team.tags() == before
+
+
+def test_a_candidate_that_loses_is_refused_with_the_reason_on_its_pull_request(team: Team) -> None:
+    before = team.tags()
+    number = team.merges("worse", WORSE)
+    run = team.deploys()
+    assert (run.outcome.conclusion, ran(run)) == ("failure", ["release!"]), run.outcome.log
+    (comment,) = team.github.api.comments(number)
+    assert comment["body"].startswith("### Not deployed: v1.0.0 stays")
+    assert "by more than deploy.margin = 1.0% of its loss" in comment["body"]
+    assert team.tags() == before
+    team.takes_back(WORSE)
+
+
+def test_staging_fails_though_the_storage_was_raced_and_a_rerun_goes_on_without_training(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody pushes objects while the job does; a rule refuses the tag of staging; then the API refuses a file."""
+    team.merges("better", BETTER)
+    raced = race(team)
+    team.refuses_once("refs/tags/model#staging#2")
+    run = team.deploys()
+    assert (run.outcome.conclusion, ran(run)) == ("failure", ["release", "promote!"]), run.outcome.log
+    assert "rule violations" in run.outcome.log
+    assert git(team.github.origin, "merge-base", "--is-ancestor", raced, "dvc-storage") == ""
+    assert (list(team.known.versions), team.known.current("staging")) == (["v1.0.0", "v1.1.0"], "v1.0.0")
+
+    commit = team.known.commit("v1.1.0")
+    with monkeypatch.context() as patch:
+        patch.setattr(team.github.api, "respond", without_the_second_asset(team))
+        run = team.github.dispatch("deploy.yml")
+    assert run.outcome.jobs == {"staging": "success", "production": "failure"}, run.outcome.log
+    assert ran(run)[-1] == "announce!"
+    assert (team.known.current("staging"), team.known.current("prod")) == ("v1.1.0", "v1.1.0")
+    assert team.known.commit("v1.1.0") == commit
+    assert team.assets("v1.1.0") == ["model.onnx"]
+
+
+def race(team: Team) -> str:
+    """Somebody else's objects come to the branch right before the job's; their commit."""
+    origin, tip = team.github.origin, git(team.github.origin, "rev-parse", "dvc-storage")
+    who = {f"GIT_{role}_{key}": "x" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
+    theirs = git(origin, "commit-tree", f"{tip}^{{tree}}", "-p", tip, "-m", "Theirs", **who)
+    moved = f"git update-ref refs/heads/dvc-storage {theirs} {tip}"
+    team._hook(
+        "update", f"if [ $1 = refs/heads/dvc-storage ]; then rm $0.refuse; env -u GIT_QUARANTINE_PATH {moved}; fi"
+    )
+    return theirs
+
+
+def without_the_second_asset(team: Team):
+    respond = team.github.api.respond
+
+    def refuse(method, target, headers, body):
+        if method == "POST" and "assets?" in target and "model.json" in target:
+            return Answer(json.dumps({"message": "Resource not accessible by integration"}).encode(), 403)
+        return respond(method, target, headers, body)
+
+    return refuse
+
+
+def test_a_rerun_completes_the_release_and_moves_no_tag(team: Team) -> None:
+    before = team.tags()
+    run = team.github.dispatch("deploy.yml")
+    assert run.outcome.jobs == {"staging": "success", "production": "success"}, run.outcome.log
+    assert team.tags() == before
+    assert sorted(team.assets("v1.1.0")) == ["MODEL_CARD.md", "model.json", "model.onnx"]
+
+
+def test_an_older_run_that_is_started_again_is_told_that_it_is_superseded(team: Team) -> None:
+    before = team.tags()
+    run = team.deploys(at=Pushed(git(team.github.origin, "rev-parse", "model@v1.0.0^{commit}^"), "main"))
+    assert run.outcome.conclusion == "success", run.outcome.log
+    assert run.outcome.summary.count("has v1.1.0 already, which is newer than v1.0.0") == 2
+    assert ran(run) == ["release", "promote", "promote"], run.outcome.log
+    assert team.tags() == before
+
+
+def test_rollback_brings_the_version_before_and_says_why(team: Team) -> None:
+    run = team.github.dispatch("rollback.yml", reason="Late flights; $(touch /tmp/x) `x`", version="")
+    assert (run.outcome.conclusion, ran(run)) == ("success", ["rollback", "smoke"]), run.outcome.log
+    assert (team.known.current("prod"), team.known.current("bad")) == ("v1.0.0", "v1.1.0")
+    assert "back from v1.1.0, which is marked bad: Late flights; $(touch /tmp/x) `x`" in run.outcome.summary
+    said = git(team.github.origin, "for-each-ref", "--format=%(contents:subject)", "refs/tags/model#prod#3")
+    assert said == "rollback from v1.1.0: Late flights; $(touch /tmp/x) `x`"
+
+
+def test_a_bad_version_does_not_come_back_by_a_rerun(team: Team) -> None:
+    run = team.github.dispatch("deploy.yml")
+    assert (run.outcome.conclusion, ran(run)) == ("failure", ["release!"]), run.outcome.log
+    assert "This is v1.1.0 again, which is marked bad" in run.outcome.summary
+    assert team.known.current("prod") == "v1.0.0"
+
+
+STRICT = [
+    ("params.yaml", "approval: none", "approval: required"),
+    ("params.yaml", "require_labels: []", "require_labels: [compliance]"),
+]
+
+
+def test_a_version_waits_in_staging_for_its_label(team: Team) -> None:
+    team.merges("strict", ("params.yaml", "learning_rate: 0.1", "learning_rate: 0.15"), *STRICT)
+    run = team.deploys()
+    assert run.outcome.jobs == {"staging": "success", "production": "success"}, run.outcome.log
+    assert ran(run) == ["release", "promote", "smoke", "promote"], run.outcome.log
+    assert "held: v1.2.0 waits for the label 'compliance'" in run.outcome.summary
+    assert (team.known.current("staging"), team.known.current("prod")) == ("v1.2.0", "v1.0.0")
+
+
+def test_with_its_label_it_waits_for_an_environment_that_has_reviewers(team: Team, tmp_path: Path) -> None:
+    """As its job would ask, which may read what `actions: read` lets it."""
+    laptop, api = clone(team.github.origin, tmp_path / "laptop"), team.github.api
+    laptop.must("python", "-m", "pipelines.promote", "compliance", "v1.2.0", "--push")
+    about = {"GITHUB_API_URL": api.url, "GITHUB_REPOSITORY": api.repository}
+    token = api.token({"actions": "read"})
+    said = laptop.must("python", "-m", "pipelines.promote", "prod", "v1.2.0", "--push", GITHUB_TOKEN=token, **about)
+    assert "held: deploy.approval is `required`, but the environment `production` has no reviewers" in said
+    assert team.known.current("prod") == "v1.0.0"
+
+
+def test_where_reviewers_are_asked_it_goes_live(team: Team) -> None:
+    team.github.api.protect("production", ["cleo"])
+    run = team.github.dispatch("deploy.yml")
+    assert ran(run)[-3:] == ["promote", "smoke", "announce"], run.outcome.log
+    assert team.known.current("prod") == "v1.2.0"
