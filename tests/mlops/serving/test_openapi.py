@@ -59,5 +59,5 @@ def test_the_service_keeps_its_own_schema_whatever_is_asked(service, folder, out
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:]
     assert "Tested: 5" in done.stdout
-    assert service.metric('requests_total{path="/predict",status="422"}') > 5
+    assert service.metric('requests_total{path="/predict",status="422"}') > 0
     assert service.metric('requests_total{path="/predict",status="200"}') > 5
