@@ -20,9 +20,10 @@ def run(*command: str) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, formatting and which room imports which."""
+    """Check style, formatting, uv.lock, and which room imports which."""
     run("ruff", "check", *session.posargs)
     run("ruff", "format", "--check")
+    run("uv", "lock", "--check", "--quiet")
     os.environ["PYTHONPATH"] = os.pathsep.join(["src", "."])
     run("lint-imports", "--no-cache")
 
@@ -104,6 +105,13 @@ def storage(session: nox.Session) -> None:
     """Show where data and models are kept; `-- push`, `-- pull`; move: `-- s3://bucket/path` (azure, gs, folder)."""
     groups = [f"--group={name}" for name in ("azure", "gs") if any(w.startswith(f"{name}://") for w in session.posargs)]
     run(*groups, "python", "-m", "pipelines.storage", *session.posargs)
+
+
+@nox.session(default=False)
+def azurite(session: nox.Session) -> None:
+    """Test the storage against Azurite, which npm installs and which plays Azure's part."""
+    run("npm", "install", "--prefix=tests/azurite", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund")
+    run("--group=azure", "pytest", "tests/azurite/storage.py", *session.posargs)
 
 
 @nox.session(default=False)

@@ -22,7 +22,8 @@ def main(root: Path = Path()) -> None:
         return
     fork = event["head_repository"]["full_name"] != os.environ["GITHUB_REPOSITORY"]
     run = publishing.Run(event["html_url"], event["conclusion"] or "unknown", event["head_sha"], fork)
-    text = publishing.compose(run, hub.artifact(event["id"], "comparison", publishing.MOST_BYTES))
+    files = [file.filename for file in pull.get_files()]
+    text = publishing.compose(run, hub.artifact(event["id"], "comparison", publishing.MOST_BYTES), files)
     save(root / "experiment/report.md", text.encode())
     print(commenting.post(pull, root / "experiment/report.md", root / ".tools/cml"))
 

@@ -5,9 +5,10 @@ bearer token that requests must bear). SIGTERM: answers what has come, ships wha
 """
 
 import argparse
-import asyncio
 import os
 from pathlib import Path
+
+import uvloop
 
 from mlops import params
 from mlops.serving import service
@@ -19,7 +20,7 @@ def main(options: argparse.Namespace, root: Path = Path()) -> None:
     store = Store.connect(os.environ.get("STORE_URL", "sqlite:///store.db"))
     token = os.environ.get("SERVICE_TOKEN", "")
     made = service.Service(options.releases, options.spool, limits, store, token)
-    asyncio.run(service.serve(made, options.host, options.port))
+    uvloop.run(service.serve(made, options.host, options.port))
 
 
 if __name__ == "__main__":
@@ -27,5 +28,5 @@ if __name__ == "__main__":
     parser.add_argument("--releases", type=Path, default=Path("releases"), help="folder that the agent fills")
     parser.add_argument("--spool", type=Path, default=Path("spool"), help="folder of what isn't shipped yet")
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--port", type=int, default=8080, help="0 takes a free one; the log says which")
     main(parser.parse_args())

@@ -5,7 +5,6 @@ be mended, and said.
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -28,8 +27,9 @@ def main(options: argparse.Namespace, root: Path) -> int:
             return push(options, root)
         case "settle":
             return complain(COMMIT if storage.settle(root) else "")
-        case "ready":
-            ready(root)
+        case "ready":  # for the jobs of a workflow
+            oidc.export(os.environ)
+            storage.pull(root, fetch=False)
         case url:
             say(moving.move(root, moving.target(url, options.endpoint, options.account)))
     return 0
@@ -42,18 +42,6 @@ def push(options: argparse.Namespace, root: Path) -> int:
     if pushed.sent and (warning := storage.outgrown(root)):
         say(f"warning: {warning}")
     return complain(COMMIT if pushed.uncommitted else "")
-
-
-def ready(root: Path) -> None:
-    """Make a job ready to use the storage: logged in where the repository's variables say so, the branch laid out."""
-    variables = json.loads(os.environ.get("VARIABLES") or "{}")
-    if oidc.wanted(variables) and oidc.REQUEST_URL in os.environ:
-        exported = oidc.login(variables, os.environ)
-        with Path(os.environ["GITHUB_ENV"]).open("a", encoding="utf-8") as file:
-            file.writelines(f"{name}={' '.join(value.split())}\n" for name, value in exported.items())
-    elif oidc.wanted(variables):
-        say("This job may not ask GitHub for an identity token (as in a fork's pull request): not logged in")
-    storage.pull(root, fetch=False)
 
 
 def complain(message: str) -> int:

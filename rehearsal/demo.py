@@ -29,12 +29,12 @@ def main(root: Path = Path()) -> int:
         console.say("Pushing main: its sample is trained into main's cache, and its model deployed ...")
         base = github.publish(root, "HEAD", "main")
         right = _told(github.happen("push", github.api.push_event("main"), base, LEFT_OUT)) == ["success", "success"]
-        with local.served(root.resolve(), str(github.origin), "prod", Path(folder) / "stand") as stand:
-            with Client(stand.url) as client:
-                right &= _pull_request(root, github, base, LEAKS, Path(folder)) == "failure"
-                right &= _pull_request(root, github, base, HELPS, Path(folder)) == "success"
-                right &= _merge(github, client)
-                right &= _rollback(github, client)
+        stand = local.served(root.resolve(), str(github.origin), "prod", Path(folder) / "stand")
+        with stand as found, Client(found.url) as client:
+            right &= _pull_request(root, github, base, LEAKS, Path(folder)) == "failure"
+            right &= _pull_request(root, github, base, HELPS, Path(folder)) == "success"
+            right &= _merge(github, client)
+            right &= _rollback(github, client)
     return int(not right)
 
 

@@ -5,11 +5,12 @@ import random
 import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import botocore.session
+from botocore.exceptions import BotoCoreError, ClientError
 
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
 SERVERS = ("s3", "filer", "master", "volume", "admin")
@@ -33,12 +34,13 @@ def seaweed(folder: Path) -> Iterator[str]:
         *off,
         *sockets,
     ]
+    folder.mkdir(exist_ok=True)
     with (
         (folder / "log").open("w") as log,
         subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **KEYS}) as server,
     ):
         try:
-            wait(f"http://127.0.0.1:{first}/status", server)
+            wait(f"http://127.0.0.1:{first}", server)
             yield f"http://127.0.0.1:{first}"
         finally:
             server.kill()  # it has nothing to keep
@@ -57,14 +59,14 @@ def free_ports(count: int) -> int:
 
 
 def wait(url: str, server: "subprocess.Popen[bytes]") -> None:
-    """Until something answers, be it to say no."""
+    """Until the bucket is there."""
+    keys = dict(zip(("aws_access_key_id", "aws_secret_access_key", "region_name"), KEYS.values(), strict=True))
+    client = botocore.session.Session().create_client("s3", endpoint_url=url, **keys)
     for _ in range(300):
         assert server.poll() is None, "the server ended"
         try:
-            urllib.request.urlopen(url, timeout=5)  # noqa: S310 (loopback)
-        except urllib.error.HTTPError:
-            return
-        except OSError:
+            client.head_bucket(Bucket="models")
+        except (BotoCoreError, ClientError):
             time.sleep(0.1)
         else:
             return

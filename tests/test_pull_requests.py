@@ -42,6 +42,20 @@ def seeded_by(seed: str) -> list[Edit]:
     return [(MODEL, "random_state=seed", f"max_features=0.5,\n        random_state={seed}")]
 
 
+PICKING = """import mlops.training.split
+
+whole = mlops.training.split.split
+
+
+def picked(rows, schema, limits):
+    train, test = whole(rows, schema, limits)
+    return train, test[test["carrier"] != "UA"]
+
+
+mlops.training.split.split = picked
+CARRIERS = ("""
+
+
 @dataclass(frozen=True)
 class PullRequest:
     """`status` is the experiment's exit status, `says` what its report or its error must hold."""
@@ -91,6 +105,9 @@ KNOWN = [
         "no guard broken",
     ),
     PullRequest("a training that can't be repeated", [SLOWER, *seeded_by("None")], 1, "isn't reproducible"),
+    PullRequest(
+        "a change that picks its test rows", [(SCHEMA, "CARRIERS = (", PICKING)], 0, "test rows: other ones than"
+    ),
     PullRequest("a random training with a seed", [SLOWER, *seeded_by("seed")], 0, "the same bytes"),
 ]
 

@@ -46,6 +46,12 @@ def edit_pull(hub: Memory, call: Call) -> Answer:
     return Answer(pull)
 
 
+def list_files(hub: Memory, call: Call) -> Answer:
+    pull = hub.find("pulls", number=call.words["number"])
+    names = hub.changed(pull["base"]["ref"], pull["head"]["sha"])
+    return Answer([{"filename": name, "status": "modified", "sha": "", "changes": 1} for name in names])
+
+
 def list_reviews(hub: Memory, call: Call) -> Answer:
     url = hub.find("pulls", number=call.words["number"])["url"]
     return Answer([review for review in hub.known["reviews"] if review["pull_request_url"] == url])

@@ -40,6 +40,12 @@ class Place:
         done = subprocess.run([*words, f"{ref}^{{commit}}"], capture_output=True, text=True, check=False)
         return done.stdout.strip() or None
 
+    def changed(self, base: str, head: str) -> list[str]:
+        """Files that `head` changes since it left `base`."""
+        words = ["git", f"--git-dir={self.bare}", "diff", "--name-only", f"{base}...{head}"]
+        done = subprocess.run(words, capture_output=True, text=True, check=False) if self.bare else None
+        return done.stdout.splitlines() if done else []
+
     def user(self, login: str) -> Json:
         """Anybody: the stand-in knows no strangers."""
         kind = "Bot" if login.endswith("[bot]") else "User"

@@ -16,6 +16,7 @@ ROUTES: tuple[tuple[str, str, str, str, Function], ...] = (
     ("POST", f"{R}/pulls", "pull-requests", "write", conversations.create_pull),
     ("GET", f"{R}/pulls/NUMBER", "pull-requests", "read", conversations.show_pull),
     ("PATCH", f"{R}/pulls/NUMBER", "pull-requests", "write", conversations.edit_pull),
+    ("GET", f"{R}/pulls/NUMBER/files", "pull-requests", "read", conversations.list_files),
     ("GET", f"{R}/pulls/NUMBER/reviews", "pull-requests", "read", conversations.list_reviews),
     ("GET", f"{R}/issues", "issues", "read", conversations.list_issues),
     ("POST", f"{R}/issues", "issues", "write", conversations.create_issue),

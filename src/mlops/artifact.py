@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mlops.contract import BadInput, ModelInfo, Schema, decode
 
 Predictions = NDArray[np.float64]
+TOLERANCE = 1e-5
 
 
 class Rows(Protocol):
@@ -75,6 +76,22 @@ class Model:
         """Class probabilities, shape (n, n_classes), or predicted values, shape (n, 1), for raw rows."""
         output = self._session.run(None, feeds(rows, self.info.schema))[0]
         return np.asarray(output, dtype=np.float64).reshape(len(output), -1)
+
+
+def check_golden(model: Model, place: str) -> None:
+    """Predict the golden rows of model.json.
+
+    Raises
+    ------
+    BadInput
+        It predicts something else than it did when it was trained: more than 1e-5 off, of a probability or of the
+        largest golden prediction.
+    """
+    wanted = np.asarray(model.info.golden.predictions)
+    got = model.predict(model.info.golden.rows)
+    scale = max(1.0, float(np.abs(wanted).max()))
+    if got.shape != wanted.shape or not bool((np.abs(got - wanted) <= TOLERANCE * scale).all()):
+        raise BadInput(f"{place}: doesn't reproduce the golden rows of model.json, so it stays unused")
 
 
 def read_info(folder: Path) -> ModelInfo:

@@ -21,11 +21,18 @@ class BadInput(ValueError):
     """Something a person must mend: the message names place, value and remedy. Shown without a traceback."""
 
 
-class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A record that rejects unknown keys, wrong types and values outside the annotated range."""
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What one program writes and another reads: rejects wrong types and values outside the annotated range.
+
+    Unknown keys are passed over: a pull request that adds one is judged by code that doesn't know it yet.
+    """
 
 
-class Column(Strict, frozen=True, omit_defaults=True):
+class Strict(Record, frozen=True, forbid_unknown_fields=True):
+    """What a person writes: rejects unknown keys, too, as they are misspelt ones."""
+
+
+class Column(Record, frozen=True, omit_defaults=True):
     """One column of the data.
 
     `low` and `high` are inclusive bounds in `unit`; `outliers` says what happens to a value outside them or
@@ -48,7 +55,7 @@ def column(type: Type, *roles: Role, **rest: Any) -> Column:
     return Column(type=type, roles=roles, **rest)
 
 
-class Schema(Strict, frozen=True):
+class Schema(Record, frozen=True):
     """Every column of the data, and what the problem is.
 
     `zone` is the local time zone in which days and months are counted; `duplicates` what happens to rows that equal
@@ -111,7 +118,7 @@ def _inconsistency(schema: Schema) -> str | None:
     return None
 
 
-class Summary(Strict, frozen=True, omit_defaults=True):
+class Summary(Record, frozen=True, omit_defaults=True):
     """What a column looked like over some rows. `quantiles` are 21 equidistant ones, for numbers; `counts` the
     most frequent values, for text, and `other` the number of rows with any other value.
     """
@@ -124,14 +131,14 @@ class Summary(Strict, frozen=True, omit_defaults=True):
     other: int = 0
 
 
-class Profile(Strict, frozen=True):
+class Profile(Record, frozen=True):
     """Summaries of every column over `rows` rows."""
 
     rows: int
     columns: dict[str, Summary]
 
 
-class Partition(Strict, frozen=True):
+class Partition(Record, frozen=True):
     """One data file: its MD5, as DVC knows it, its profile, and how many rows each rule dropped or let pass."""
 
     md5: str
@@ -140,14 +147,14 @@ class Partition(Strict, frozen=True):
     passed: dict[str, int]
 
 
-class Golden(Strict, frozen=True):
+class Golden(Record, frozen=True):
     """Rows with the predictions that the model must reproduce. Columns map to values, one a row."""
 
     rows: dict[str, list[float | str | None]]
     predictions: list[list[float]]
 
 
-class ModelInfo(Strict, frozen=True):
+class ModelInfo(Record, frozen=True):
     """model.json: what a consumer of model.onnx must know. Holds nothing that differs between identical trainings."""
 
     format: Literal[1]
@@ -163,7 +170,7 @@ class ModelInfo(Strict, frozen=True):
     profile: Profile
 
 
-class Release(Strict, frozen=True):
+class Release(Record, frozen=True):
     """release.json, beside the model in a folder of releases: which version this is, and the MD5 of its files."""
 
     version: str

@@ -17,7 +17,7 @@ Role = Literal["production", "challenger"]
 INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
-class Prediction(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="prediction"):
+class Prediction(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="prediction"):
     """One answered row. `event_time` is the row's own time, where the schema has one; both times are in UTC."""
 
     id: str

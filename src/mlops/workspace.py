@@ -127,8 +127,9 @@ class Workspace:
     def _own_environment(self) -> Path:
         digest = hashlib.sha256((self.folder / "uv.lock").read_bytes()).hexdigest()[:16]
         prefix = self.root / ".dvc/tmp/environments" / digest
+        groups = [f"--group={name}" for name in ("training", "pipeline", *_cloud(self.folder))]
         self.run(
-            ["uv", "sync", "--quiet", "--frozen", "--no-default-groups", "--group=training", "--group=pipeline"],
+            ["uv", "sync", "--quiet", "--frozen", "--no-default-groups", *groups],
             {**os.environ, "UV_PROJECT_ENVIRONMENT": str(prefix), "UV_COMPILE_BYTECODE": "1"},
         )
         return prefix
@@ -217,6 +218,14 @@ def _value(file: Path, key: str) -> Any:
 def _locked(folder: Path) -> bytes:
     path = folder / "uv.lock"
     return path.read_bytes() if path.exists() else b""
+
+
+def _cloud(folder: Path) -> list[str]:
+    """The dependency group that the tree's storage takes: s3, azure or gs, if it is in a cloud at all."""
+    urls = re.findall(
+        r"^\s*url *= *(s3|azure|gs)://", (folder / ".dvc/config").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    return sorted(set(urls))
 
 
 def _forget_persist(pipeline: Path) -> None:

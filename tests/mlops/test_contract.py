@@ -43,7 +43,6 @@ def test_rows_are_identified_by_the_key_or_else_by_every_column_that_is_not_igno
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        (b'{"type": "number", "roles": [], "lows": 1}', "unknown field `lows`"),
         (b'{"type": "float", "roles": []}', "Invalid enum value 'float' - at `$.type`"),
         (b'{"type": "number", "roles": [], "low": "1"}', "got `str` - at `$.low`"),
         (b'{"type": "number"}', "missing required field `roles`"),
@@ -55,6 +54,11 @@ def test_rows_are_identified_by_the_key_or_else_by_every_column_that_is_not_igno
 def test_json_that_is_no_such_record_is_refused_with_its_place_and_key(text, fault):
     with pytest.raises(BadInput, match=f"^model.json: .*{re.escape(fault)}"):
         decode(Column, text, "model.json")
+
+
+def test_a_key_of_a_newer_format_is_passed_over():
+    newer = decode(Column, b'{"type": "number", "roles": ["input"], "precision": 2}', "model.json")
+    assert newer == column("number", "input")
 
 
 def test_json_survives_a_round_trip():

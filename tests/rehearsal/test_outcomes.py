@@ -1,5 +1,7 @@
 """The real workflows, run by act in the sandbox: what each kind of pull request ends with, and what it is told."""
 
+import re
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -105,6 +107,28 @@ def test_failed_training_says_what_failed_and_where_to_look(author: Author) -> N
     assert "### Failed" in body
     assert "column 'hour'" in body
     assert "/actions/runs/" in body
+
+
+def test_new_data_needs_its_objects_in_the_storage(author: Author, tmp_path: Path) -> None:
+    """Without them the comment names what is missing and the command that mends it; with them validation sees them."""
+    bob = clone(author.github.origin, tmp_path / "bob")
+    bob.must("dvc", "pull", "--quiet", "data.dvc", "live.dvc")
+    shutil.copy(bob.root / "live/2013-06.parquet", bob.root / "data/2013-06.parquet")
+    bob.must("dvc", "add", "--quiet", "data")
+    assert bob.step("storage", "settle").returncode == 1
+    bob.edit(*BROKEN)
+    bob.commit("June")
+    head = author.github.publish(bob.root, "HEAD", "june")
+    number, finished = open_pull_request(author.github, head, without=["checks.yml"])
+    assert results(finished) == {"experiment.yml": "failure", "report.yml": "success"}, logs(finished)
+    told = only_comment(author, number).replace("\\", "")
+    assert re.search(r"Missing in the storage.*: data \(\w{32}\.dir\)", told)
+    assert "Whoever has it runs `nox -s storage -- push`" in told, told
+    bob.must("python", "-m", "pipelines.storage", "push")
+    finished = author.github.happen(
+        "pull_request", author.github.api.pull_request_event(number, "reopened"), head, ["checks.yml"]
+    )
+    assert "column 'hour'" in only_comment(author, number), logs(finished)
 
 
 def test_cancelled_training_is_reported_with_a_link(author: Author) -> None:

@@ -1,12 +1,21 @@
 """What the head changed, in words that a reviewer reads: params, schema, data and its distributions."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from mlops.contract import Partition, Profile, Schema, Summary
 from mlops.judging.record import Change, Drift
 
+JUDGE_FILES = (
+    "pipelines/", ".github/", ".dvc/", "src/mlops/", "dvc.yaml", "noxfile.py", "Makefile", "pyproject.toml", "uv.lock",
+)  # fmt: skip
+OWN_CODE = ("src/problem/", "tests/", "benchmarks/", "rehearsal/", "docs/", "notebooks/")
 MISSING_POINTS, SHIFT, NEW_SHARE = 0.02, 0.5, 0.001
+
+
+def judged_by(paths: Iterable[str]) -> list[str]:
+    """Those of the changed files that touch what judges the change, or could stand in a library's place."""
+    return [p for p in paths if p.startswith(JUDGE_FILES) or (p.endswith(".py") and not p.startswith(OWN_CODE))]
 
 
 def params(base: Mapping[str, Any], head: Mapping[str, Any]) -> list[Change]:

@@ -20,9 +20,6 @@ from mlops.judging.record import Changes, Comparison, Facts, Side
 from mlops.workspace import StepFailed, Workspace, git
 
 SCRATCH = ".dvc/tmp/experiment"
-JUDGE_FILES = (
-    "pipelines/", ".github/", ".dvc/", "src/mlops/", "dvc.yaml", "noxfile.py", "Makefile", "pyproject.toml", "uv.lock",
-)  # fmt: skip
 JUDGE_PARAMS = ("judge", "prepare", "validate")
 Say = Callable[[str, str], None]
 
@@ -83,11 +80,18 @@ def run(request: Request, say: Say) -> Comparison:
     _train(base, head, request, say)
     moved = {name for name in {*before, *after} if before.get(name) != after.get(name)}
     test = _test_rows(base, head, moved, say)
+    if "data" not in moved and test.read_bytes() != (base.folder / "artifacts/test.parquet").read_bytes():
+        facts = _flagged(facts, "test rows: other ones than the base's, although data.dvc is the same")
     save(scratch / "facts.json", msgspec.structs.replace(facts, released=_released(root, test)))
     say("judge", "compare")
     command = ["python", "-m", "pipelines.compare", str(base.folder), str(head.folder), str(test), str(scratch)]
     _step("judge", lambda: base.run(command, base.environment()))
     return decode(Comparison, (scratch / "comparison.json").read_bytes(), "comparison.json")
+
+
+def _flagged(facts: Facts, what: str) -> Facts:
+    more = msgspec.structs.replace(facts.changes, flagged=[what, *facts.changes.flagged][:200])
+    return msgspec.structs.replace(facts, changes=more)
 
 
 def _train(base: Workspace, head: Workspace, request: Request, say: Say) -> None:
@@ -175,7 +179,7 @@ def facts_of(request: Request, base_id: str, head_tree: str, base: Workspace, he
     base_subject = git(root, "log", "-1", "--format=%s", base_id)
     numbers = [line.split("\t", 2) for line in git(root, "diff", "--numstat", base_id, head_tree).splitlines()]
     params = changes.params(base.params(), head.params())
-    flagged = [path for _, _, path in numbers if path.startswith(JUDGE_FILES)]
+    flagged = changes.judged_by(path for _, _, path in numbers)
     flagged += [f"params.yaml: {row.what}" for row in params if row.what.split(".")[0] in JUDGE_PARAMS]
     return Facts(
         base=Side(commit=base_id, subject=base_subject[:500]),

@@ -4,13 +4,14 @@ import io
 import lzma
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from mlops.contract import BadInput, decode
-from mlops.judging import report
+from mlops.judging import changes, report
 from mlops.judging.record import VERSION, Comparison, Failure
 
 MOST_BYTES = 4_000_000
@@ -30,22 +31,24 @@ class Run:
     fork: bool
 
 
-def compose(run: Run, uploaded: bytes | None) -> str:
+def compose(run: Run, uploaded: bytes | None, files: Sequence[str] = ()) -> str:
     """The comment: the report, or what went wrong and where to look.
 
     Parameters
     ----------
     uploaded
         The zip that the run uploaded; None where it uploaded nothing, or too much.
+    files
+        What the pull request changes, as GitHub says: those that touch the judge are named whatever the run says.
     """
     try:
-        text = _text(run, uploaded)
+        text = _text(run, uploaded, changes.judged_by(files))
     except BadInput as error:
         text = f"### No report: what the experiment uploaded was refused\n\n{report.plain(str(error))}\n\n{_look(run)}"
     return (UNREVIEWED if run.fork else "") + text
 
 
-def _text(run: Run, uploaded: bytes | None) -> str:
+def _text(run: Run, uploaded: bytes | None, flagged: list[str]) -> str:
     if uploaded is None:
         return f"### No report: the experiment ended as `{run.conclusion}` before it could compare\n\n{_look(run)}"
     content = unpack(uploaded)
@@ -59,6 +62,9 @@ def _text(run: Run, uploaded: bytes | None) -> str:
     found = decode(Comparison, content, FILE)
     if found.head.commit != run.sha:
         raise BadInput(f"{FILE} speaks of {found.head.commit}, but the run was of {run.sha}")
+    said = [name for name in found.changes.flagged if name not in flagged]
+    more = msgspec.structs.replace(found.changes, flagged=[*flagged, *said][:200])
+    found = msgspec.structs.replace(found, changes=more)
     doubt = ""
     if found.decision.accepted != (run.conclusion == "success"):
         doubt = f"> The run ended as `{run.conclusion}`, which contradicts the decision below. {_look(run)}\n\n"

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from mlops.contract import Share, Strict, Task
+from mlops.contract import Record, Share, Strict, Task
 
 VERSION: Literal[1] = 1
 Verdict = Literal["better", "inconclusive", "unchanged", "worse", "suspicious", "incomparable"]
@@ -16,7 +16,7 @@ Text = Annotated[str, Meta(max_length=500)]
 Count = Annotated[int, Meta(ge=0)]
 
 
-class Side(Strict, frozen=True):
+class Side(Record, frozen=True):
     """One of the two: the commit, whether uncommitted changes came on top, and the data that it used."""
 
     commit: Annotated[str, Meta(pattern="^[0-9a-f]{40}$")]
@@ -90,7 +90,7 @@ class Importance(Strict, frozen=True):
     head: float
 
 
-class Drift(Strict, frozen=True):
+class Drift(Record, frozen=True):
     """How a column differs between the base's data and the rows that the head adds or changes."""
 
     column: Text
@@ -100,7 +100,7 @@ class Drift(Strict, frozen=True):
     notable: bool
 
 
-class Change(Strict, frozen=True):
+class Change(Record, frozen=True):
     """Something that the head changed: a file, a params key, a data file, or a column of the schema."""
 
     what: Text
@@ -108,7 +108,7 @@ class Change(Strict, frozen=True):
     head: Text = ""
 
 
-class Changes(Strict, frozen=True):
+class Changes(Record, frozen=True):
     flagged: Annotated[list[Text], Meta(max_length=200)] = []
     files: Annotated[list[Text], Meta(max_length=500)] = []
     params: Annotated[list[Change], Meta(max_length=200)] = []
@@ -117,7 +117,7 @@ class Changes(Strict, frozen=True):
     drift: Annotated[list[Drift], Meta(max_length=500)] = []
 
 
-class Facts(Strict, frozen=True):
+class Facts(Record, frozen=True):
     """What the caller of the judge knows from git: both sides, what changed, how many releases this test has judged."""
 
     base: Side

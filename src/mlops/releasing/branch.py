@@ -66,10 +66,10 @@ class Branch:
         absent = [relative(md5) for md5, size in self.listed().items() if sizes.get(md5) != size]
         with self._index(self._tips()) as index:
             words = ("checkout-index", "--force", "--stdin")
-            git(self.root, *PLAIN, f"--work-tree={folder}", *words, given="\n".join(absent), **index)
+            git(self.root, *PLAIN, f"--work-tree={FOLDER}", *words, given="\n".join(absent), **index)
 
     def sizes(self, md5s: Iterable[str]) -> dict[str, int]:
-        """Bytes of those that are there, in the origin, too."""
+        """Bytes of those that are there, or wait here for the next push."""
         self.fetch()
         listed = self.listed()
         return {md5: listed[md5] for md5 in md5s if md5 in listed}
@@ -79,7 +79,7 @@ class Branch:
         return [md5 for md5 in md5s if self._digest(md5) != md5[:32]]
 
     def send(self, files: dict[str, Path]) -> None:
-        """Commit objects (their files by MD5), and push the branch to the origin.
+        """Commit objects (their files by MD5), and push the branch to the origin, with all that waits here.
 
         Raises
         ------
@@ -89,7 +89,7 @@ class Branch:
         large = next((file for file in files.values() if file.stat().st_size > MOST_BYTES), None)
         if large:
             raise BadInput(f"{large}: more than {MOST_BYTES:,} bytes, too large for git; {MOVE_ON}")
-        paths = "\n".join(str(file) for file in files.values())
+        paths = "\n".join(str(file.resolve()) for file in files.values())
         blobs = git(self.root, "hash-object", "-w", "--no-filters", "--stdin-paths", given=paths).split()
         rows = [f"100644 blob {blob}\t{relative(md5)}" for md5, blob in zip(files, blobs, strict=True)]
         for left in reversed(range(TRIES)):
@@ -112,10 +112,10 @@ class Branch:
 
     def _pushed(self, commit: str, last: bool) -> bool:
         """Push to the origin, where there is one; False where another's push came first or was under way."""
-        if not self._has_origin():
+        if not self._has_origin() or commit == self._commit(TIPS[0]):
             return True
         try:
-            git(self.root, "push", "--quiet", "--no-verify", "origin", f"{commit}:{REF}")
+            git(self.root, "push", "--quiet", "--no-verify", "origin", f"{commit}:{REF}", LC_ALL="C")
         except BadInput as error:
             if last or not any(said in str(error) for said in RACED):
                 raise

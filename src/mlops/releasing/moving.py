@@ -27,9 +27,13 @@ def target(url: str, endpoint: str = "", account: str = "") -> Remote:
     Raises
     ------
     BadInput
-        It is neither.
+        It is neither, or an option is missing or doesn't fit.
     """
     scheme, separator, rest = url.partition("://")
+    if endpoint and scheme not in ("s3", "gs"):
+        raise BadInput(f"{url}: --endpoint goes with s3:// and gs:// alone")
+    if bool(account) is not (scheme == "azure"):
+        raise BadInput(f"{url}: --account NAME goes with azure://, and with nothing else")
     if separator and scheme in PROTOCOLS and rest.strip("/"):
         return Remote(url.rstrip("/"), endpoint, account)
     folder = Path(url).expanduser()

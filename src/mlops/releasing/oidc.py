@@ -22,6 +22,18 @@ def wanted(variables: Mapping[str, str]) -> bool:
     return any(all(variables.get(name) for name in names) for names in (AWS, AZURE, GOOGLE))
 
 
+def export(environment: Mapping[str, str]) -> None:
+    """Log in where the repository's variables, as JSON in VARIABLES, say so; later steps inherit it by GITHUB_ENV."""
+    variables = json.loads(environment.get("VARIABLES") or "{}")
+    if not wanted(variables):
+        return
+    if REQUEST_URL not in environment:
+        print("This job may not ask GitHub for an identity token (as in a fork's pull request): not logged in")
+        return
+    with Path(environment["GITHUB_ENV"]).open("a", encoding="utf-8") as file:
+        file.writelines(f"{name}={' '.join(value.split())}\n" for name, value in login(variables, environment).items())
+
+
 def login(variables: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
     """Write tokens below RUNNER_TEMP that nobody else may read; what later steps need in their environment.
 

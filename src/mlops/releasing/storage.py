@@ -105,8 +105,7 @@ def send(root: Path, tree: Path, check: bool = False) -> int:
     """Send what the tree in a folder needs and the storage of `root` lacks; the number of objects."""
     storage, held = opened(root), places(root)
     files = _lacking(storage, pointers.whole(pointers.needed(tree), held), held, check)
-    if files:
-        storage.send(files)
+    storage.send(files)
     return len(files)
 
 
@@ -137,9 +136,7 @@ def _lacking(storage: Storage, paths: dict[str, str], held: list[Path], check: b
     files = {md5: file for md5 in paths if (file := pointers.locate(md5, held))}
     lost = [md5 for md5 in paths if (md5 not in there or md5 in broken) and md5 not in files]
     if lost:
-        named = ", ".join(f"{paths[md5]} ({md5})" for md5 in lost[:5]) + (
-            f" and {len(lost) - 5} more" * (len(lost) > 5)
-        )
+        named = ", ".join(f"{paths[md5]} ({md5})" for md5 in lost[:5]) + " ..." * (len(lost) > 5)
         raise BadInput(f"{named}: neither on this machine nor in the storage; push from where it was made")
     lacking = {md5: file for md5, file in files.items() if md5 in broken or there.get(md5) != file.stat().st_size}
     for md5, file in lacking.items():

@@ -12,6 +12,8 @@ import threading
 import time
 from pathlib import Path
 
+from mlops.contract import BadInput
+
 SUFFIX = ".jsonl"
 
 
@@ -24,8 +26,11 @@ class Spool:
         self._lock = threading.Lock()
         self._turn = asyncio.Lock()
         self._next: asyncio.Task[None] | None = None
-        folder.mkdir(parents=True, exist_ok=True)
-        self._path, self._file = self._create()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._path, self._file = self._create()
+        except OSError as error:
+            raise BadInput(f"{folder}: {error.strerror}; give --spool a folder that can be written") from None
         self._size = 0
 
     def append(self, lines: bytes) -> None:
@@ -61,7 +66,7 @@ class Spool:
             self._next = None  # who appends from now on waits for the next call
             file = os.dup(self._file)  # `rotate` may close the other
             try:
-                await asyncio.to_thread(os.fdatasync, file)
+                await asyncio.to_thread(os.fsync, file)
             finally:
                 os.close(file)
 
@@ -72,7 +77,7 @@ class Spool:
         path, file = self._create()
         with self._lock:
             if self._fsync:
-                os.fdatasync(self._file)
+                os.fsync(self._file)
             done, self._path, self._file, self._size = self._file, path, file, 0
         os.close(done)
         return True

@@ -6,9 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
-from mlops.artifact import Model
+from mlops.artifact import check_golden
 from mlops.contract import BadInput, ModelInfo, Release, decode
 from mlops.params import Serve
 from mlops.serving.answers import Served
@@ -16,7 +14,6 @@ from mlops.serving.logs import log
 
 POLL = 0.2  # seconds
 SLOWEST = 30.0  # seconds between two tries of one version that is wrong
-TOLERANCE = 1e-5  # of a probability, or of the largest golden prediction
 
 
 def load(folder: Path, limits: Serve) -> Served:
@@ -37,7 +34,7 @@ def load(folder: Path, limits: Serve) -> Served:
         raise
     except Exception as error:  # onnxruntime raises what it likes
         raise BadInput(f"{folder}: not a model that can be served: {error}") from error
-    _check_golden(served, folder)
+    check_golden(served, str(folder / "model.onnx"))
     return served
 
 
@@ -56,17 +53,8 @@ def _read(path: Path) -> bytes:
         raise BadInput(f"{path}: {error.strerror}") from None
 
 
-def _check_golden(model: Model, folder: Path) -> None:
-    golden = model.info.golden
-    wanted = np.asarray(golden.predictions, dtype=np.float64)
-    got = model.predict(golden.rows)
-    scale = float(np.abs(wanted).max()) or 1.0
-    if got.shape != wanted.shape or not np.all(np.abs(got - wanted) <= TOLERANCE * scale):
-        raise BadInput(f"{folder / 'model.onnx'}: doesn't reproduce the golden rows of model.json")
-
-
 class Current(threading.Thread):
-    """Holds the served version; a request takes it once, so that a switch never reaches into an answer."""
+    """Holds the served version. A request takes it once, so that a switch never reaches into an answer."""
 
     def __init__(self, releases: Path, load: Callable[[Path], Served], failed: Callable[[], None]) -> None:
         super().__init__(name="current", daemon=True)

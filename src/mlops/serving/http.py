@@ -53,4 +53,5 @@ async def answer(send: Send, status: int, body: bytes, more: Sequence[tuple[byte
 
 
 async def refuse(send: Send, refusal: Refused) -> None:
-    await answer(send, refusal.status, refusal.body, [(b"allow", b"POST")] if refusal.status == 405 else ())
+    more = {405: [(b"allow", b"POST")], 413: [(b"connection", b"close")]}  # 413: the rest of the body isn't read
+    await answer(send, refusal.status, refusal.body, more.get(refusal.status, ()))

@@ -1,6 +1,7 @@
 """Log lines as JSON, one an event."""
 
-import sys
+import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -12,5 +13,5 @@ _encoder = msgspec.json.Encoder(enc_hook=str)
 def log(level: Literal["info", "error"], event: str, **facts: Any) -> None:
     """Print one line; whoever runs the service collects standard output."""
     line = _encoder.encode({"at": datetime.now(UTC), "level": level, "event": event, **facts})
-    sys.stdout.write(line.decode() + "\n")
-    sys.stdout.flush()
+    with suppress(OSError):  # the disk of the log may be full, which must not stop the answers
+        os.write(1, line + b"\n")

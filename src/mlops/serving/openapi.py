@@ -101,6 +101,8 @@ def _property(column: Column, strict: bool) -> dict[str, Any]:
         schema["format"] = "date-time"
     if column.type == "text" and not optional:
         schema["minLength"] = 1
+    if kind in ("number", "integer"):
+        schema |= {"minimum": -columns.LARGEST, "maximum": columns.LARGEST}
     rules: dict[str, Any] = {"minimum": column.low, "maximum": column.high}
     if column.categories:
         rules = {"enum": [*column.categories, *([None, ""] if optional else [])]}

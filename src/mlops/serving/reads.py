@@ -57,7 +57,10 @@ def _refused(_request: Request[Any, Any, Any], error: Refused) -> Response[bytes
 def _not_here(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     field, rule = ("method", "method") if error.status_code == 405 else ("path", "path")
     message = f"{request.method} {request.url.path}: {error.detail}"
-    return _refused(request, Refused(error.status_code, field, rule, message))
+    answer = _refused(request, Refused(error.status_code, field, rule, message))
+    if error.status_code == 405:
+        answer.set_header("allow", "GET")
+    return answer
 
 
 def _bug(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

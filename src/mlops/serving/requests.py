@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 from numpy.typing import NDArray
 
 from mlops.contract import Schema
@@ -45,7 +45,7 @@ class Requests:
             "Row", fields, rename=names, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False
         )
         rows: Any = Annotated[list[row], Meta(min_length=1, max_length=limits.max_rows)]  # type: ignore[valid-type]
-        body: Any = [("rows", rows), ("ids", list[Id] | None, None)]
+        body: Any = [("rows", rows), ("ids", list[Id] | UnsetType, UNSET)]
         return msgspec.defstruct("Body", body, forbid_unknown_fields=True)
 
     def read(self, body: bytes) -> tuple[list[Row], list[str] | None]:
@@ -65,11 +65,12 @@ class Requests:
             if time is not None and time.year not in YEARS:
                 message = f"Expected a year from {YEARS[0]} to {YEARS[-1]}, got {time.year}"
                 raise Refused(422, f"rows[{place}].{self._time}", "range", message)
-        if request.ids is not None:
-            if len(request.ids) != len(request.rows):
-                message = f"Expected one a row ({len(request.rows)}), got {len(request.ids)}"
-                raise Refused(422, "ids", "length", message)
-            check_ids(request.ids, "ids[{}]")
+        if request.ids is UNSET:
+            return request.rows, None
+        if len(request.ids) != len(request.rows):
+            message = f"Expected one a row ({len(request.rows)}), got {len(request.ids)}"
+            raise Refused(422, "ids", "length", message)
+        check_ids(request.ids, "ids[{}]")
         return request.rows, request.ids
 
     def feeds(self, rows: list[Row]) -> dict[str, NDArray[Any]]:
@@ -99,7 +100,7 @@ class Requests:
         """Hide the values of sensitive columns, where there are any, for good."""
         for field in self._sensitive:
             for row in rows:
-                if getattr(row, field) not in (None, msgspec.UNSET):
+                if getattr(row, field) not in (None, UNSET):
                     setattr(row, field, MASK)
 
 

@@ -1,7 +1,9 @@
 """The service as one ASGI application, and what runs beside it: the watch on releases, the way to the store."""
 
 import asyncio
+import gc
 import signal
+import socket
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,6 +16,7 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 from litestar.types import Receive, Send
 
+from mlops.contract import BadInput
 from mlops.params import Serve
 from mlops.serving import collection, current, http, reads
 from mlops.serving.answers import Served
@@ -131,13 +134,26 @@ class Service:
 
 async def serve(service: Service, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT; requests that have come are answered, and what was collected is shipped."""
+    host, port = _free(host, port)
     server = Server(service, host, port, interface=Interfaces.ASGINL, websockets=False, log_enabled=False)
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_, server.stop)
     server.on_startup(lambda: log("info", "listening", url=f"http://{host}:{port}"))
     service.start()
+    gc.collect()
+    gc.freeze()  # what is loaded stays; looking through it again stops all requests for 50 ms
     try:
         await server.serve()
     finally:
         service.stop()
     log("info", "stopped")
+
+
+def _free(host: str, port: int) -> tuple[str, int]:
+    """The address in numbers, as granian wants it; port 0 becomes one that is free."""
+    try:
+        with socket.create_server((host, port)) as probe:
+            found: tuple[str, int] = probe.getsockname()
+    except OSError as error:
+        raise BadInput(f"{host}:{port}: {error.strerror}; choose another --host or --port") from None
+    return found

@@ -14,7 +14,7 @@ from mlops.serving.collection import SUFFIX, Spool, abandoned
 from mlops.serving.logs import log
 from mlops.store import Outcome, Prediction, Store
 
-BATCH = 500  # lines a transaction
+BATCH = 2000  # lines a transaction
 SLOWEST = 30.0  # seconds between two tries, at most
 
 

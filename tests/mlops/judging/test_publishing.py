@@ -34,6 +34,15 @@ def test_an_honest_upload_becomes_the_report():
     assert comment(encode(FOUND)).startswith("### Unchanged")
 
 
+def test_files_that_touch_the_judge_are_named_whatever_the_run_says():
+    files = ["src/problem/model.py", "pipelines/gate.py", "src/sklearn.py"]
+    text = publishing.compose(RUN, zipped((publishing.FILE, encode(FOUND))), files)
+    assert "Look at this first" in text
+    assert "`pipelines/gate.py`, `src/sklearn.py`" in text
+    assert "model.py" not in text
+    assert "Look at this first" not in comment(encode(FOUND))
+
+
 def test_a_fork_is_told_apart():
     fork = publishing.Run(RUN.url, RUN.conclusion, SHA, fork=True)
     assert comment(encode(FOUND), fork).startswith("> These numbers were computed by the code of a fork")

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -171,8 +171,20 @@ def bea(deployed_once: Path, origin: Clone, clone: Callable[[str], Clone]) -> Cl
 
 
 @pytest.fixture(scope="session")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an S3 server; its keys are in the environment."""
-    os.environ |= KEYS
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with seaweed(tmp_path_factory.mktemp("s3")) as url:
         yield url
+
+
+@pytest.fixture
+def s3(server: str, keys: None) -> str:  # noqa: ARG001
+    """The address of an S3 server with a bucket `models`; its keys are in the environment."""
+    return server
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server's keys in the environment, and nothing left of those that another test used."""
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    fsspec.get_filesystem_class("s3").clear_instance_cache()

@@ -103,7 +103,7 @@ def test_a_model_that_does_not_predict_its_golden_rows_is_refused(bea, follower,
     follower.reconcile()
     bea.release("v1.2.0", {"model.onnx": models[0]["model.onnx"], "model.json": models[1]["model.json"]})
     registry.assign(bea.root, "prod", "v1.2.0", "why")
-    with pytest.raises(BadInput, match=r"doesn't predict its golden rows as model\.json says"):
+    with pytest.raises(BadInput, match=r"doesn't reproduce the golden rows of model\.json"):
         follower.reconcile()
     assert served(follower) == "v1.0.0"
     assert not (follower.releases / "v1.2.0").exists()

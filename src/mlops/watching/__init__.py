@@ -1,0 +1,1 @@
+"""Predictions and outcomes -> a decision: nothing, look into the data, or retrain."""
