@@ -65,11 +65,7 @@ class Agent:
         wanted = known.current(self.stage)
         if wanted is None:
             raise BadInput(f"{self.remote} has no tag model#{self.stage}#N: no version was put into this stage yet")
-        try:
-            release = self._release(wanted, known.commit(wanted))
-        except BadInput:
-            shutil.rmtree(self.mirror)  # the next try begins anew: a git that was killed leaves locks, or half a pack
-            raise
+        release = self._release(wanted, known.commit(wanted))
         if self.served() == wanted and release is None:
             return None
         self._switch(wanted)
