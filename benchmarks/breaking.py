@@ -56,6 +56,7 @@ def agent_killed_at_a_moment(found: Running, number: int, _trials: int) -> None:
 
 def database_stopped(found: Running, number: int, _trials: int) -> None:
     """In turns by force; now and then the service is killed meanwhile, and starts without its database."""
+    _soon(0.5)  # else outage follows outage, and the service waits longer and longer between its tries
     found.database.halt("immediate" if number % 2 else "fast")
     failures = found.counted("ship_failures_total")
     if number % 5 == 4:

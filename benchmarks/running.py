@@ -26,7 +26,7 @@ from mlops.store import Store
 
 STAGE = promotion.PRODUCTION
 INTERVAL = 0.1  # of the agent, seconds
-PATIENCE = 30.0  # seconds in which everything heals by itself, or doesn't
+PATIENCE = 90.0  # seconds: longer than any part waits before it tries again (agent 60, shipping 30)
 
 
 @dataclass
