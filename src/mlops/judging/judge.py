@@ -13,7 +13,7 @@ from mlops.artifact import Model
 from mlops.contract import BadInput, Schema
 from mlops.judging import changes, comparison, footprint, gate, guards, metrics, sides
 from mlops.judging.comparison import Evidence, Resamples
-from mlops.judging.record import VERSION, Basis, Bin, Change, Comparison, Day, Drift, Facts
+from mlops.judging.record import VERSION, Basis, Bin, Change, Comparison, Day, Drift, Estimate, Facts, Importance
 from mlops.judging.sides import Trained
 from mlops.params import Judge
 
@@ -33,17 +33,12 @@ def judge(base: Trained, head: Trained, test: pd.DataFrame, facts: Facts, limits
         return gate.without_training("incomparable", facts, ["every day of the test holds training rows of one side"])
     evidence, block = _evidence(base, head, rows, limits)
     resamples = Resamples.draw(evidence.n_blocks, len(evidence.base), limits.resamples)
-    known = metrics.by_task(evidence.task)
-    with ThreadPoolExecutor() as pool:  # numpy lets go of the interpreter while it sums
-        found = list(pool.map(lambda metric: comparison.difference(metric, evidence, resamples), known))
-    estimates = [comparison.estimate(*pair, limits.confidence) for pair in zip(known, found, strict=True)]
+    estimates = _estimates(evidence, resamples, limits.confidence)
     loss = estimates[0]
     importance = guards.compare_importance(
         *(guards.importance(side.models[0], rows, evidence.target) for side in (base, head))
     )
-    better = loss.high is not None and loss.high < 0
-    gain = 1 - loss.head / loss.base if loss.head is not None and loss.base else 0.0
-    why = guards.suspicions(gain, better, importance, limits)
+    why = _suspicions(loss, importance, limits)
     verdict = gate.verdict(loss, why)
     slices = guards.slices(evidence, resamples, limits)
     costs = footprint.measure(base.folder, head.folder, limits)
@@ -67,6 +62,21 @@ def judge(base: Trained, head: Trained, test: pd.DataFrame, facts: Facts, limits
         importance=importance,
         reproducible=head.reproducible,
     )
+
+
+def _estimates(evidence: Evidence, resamples: Resamples, confidence: float) -> list[Estimate]:
+    """Every metric of the task, its loss first."""
+    known = metrics.by_task(evidence.task)
+    with ThreadPoolExecutor() as pool:  # numpy lets go of the interpreter while it sums
+        found = pool.map(lambda metric: comparison.difference(metric, evidence, resamples), known)
+        return [comparison.estimate(*pair, confidence) for pair in zip(known, found, strict=True)]
+
+
+def _suspicions(loss: Estimate, importance: list[Importance], limits: Judge) -> list[str]:
+    """Why a better model is too good to be true."""
+    better = loss.high is not None and loss.high < 0
+    gain = 1 - loss.head / loss.base if loss.head is not None and loss.base else 0.0
+    return guards.suspicions(gain, better, importance, limits)
 
 
 def _completed(facts: Facts, base: Trained, head: Trained) -> Facts:
