@@ -222,3 +222,23 @@ def test_following_goes_on_after_failures_and_waits_longer_each_time(follower, o
 def test_a_clone_is_followed_too(bea, tmp_path):
     """`nox -s serve` follows the work tree's own repository."""
     assert Agent(str(bea.root), "prod", tmp_path / "releases").reconcile() == "v1.0.0"
+
+
+def test_what_a_git_that_was_killed_left_behind_is_taken_away(bea, follower):
+    follower.reconcile()
+    registry.assign(bea.root, "prod", "v1.1.0", "why")
+    (follower.mirror / "shallow.lock").touch()
+    with pytest.raises(BadInput, match=r"shallow\.lock"):
+        follower.reconcile()
+    assert served(follower) == "v1.0.0"
+    assert follower.reconcile() == "v1.1.0"
+
+
+def test_a_mirror_of_which_half_was_taken_away_is_made_anew(bea, follower):
+    follower.reconcile()
+    registry.assign(bea.root, "prod", "v1.1.0", "why")
+    (follower.mirror / "HEAD").unlink()
+    with pytest.raises(OSError, match="not empty"):
+        follower.reconcile()
+    assert served(follower) == "v1.0.0"
+    assert follower.reconcile() == "v1.1.0"
