@@ -223,10 +223,11 @@ def test_checks_pass_or_fail_with_what_they_run(edit: tuple[str, str, str], conc
     assert finished[0].outcome.jobs["checks-pass"] == conclusion
 
 
-@pytest.mark.parametrize(("right", "pushed"), [("read", False), ("write", True)])
-def test_push_is_refused_without_the_right(right: str, pushed: bool, author: Author, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "pushed"), [("report", False), ("staging", True)])
+def test_push_is_refused_without_the_right(name: str, pushed: bool, author: Author, tmp_path: Path) -> None:
     job = clone(author.github.origin, tmp_path / "job")
-    done = job.run("git", "push", "origin", f"HEAD:refs/heads/by-{right}", REHEARSAL_CONTENTS=right)
+    environment = {"REHEARSAL_PUSHERS": "staging production", "GITHUB_JOB": name}
+    done = job.run("git", "push", "origin", f"HEAD:refs/heads/by-{name}", **environment)
     assert (done.returncode == 0) == pushed, done.stderr
     assert ("denied to github-actions[bot]" in done.stderr) != pushed
 

@@ -62,9 +62,13 @@ def several(build: Build, samples: Sequence[pd.DataFrame], schema: Schema, seeds
 
 
 def _hold(*job: Any) -> None:
-    """Keep what a forked process inherits: an estimator's recipe can't be sent to it."""
+    """Keep what a forked process inherits: an estimator's recipe can't be sent to it.
+
+    Numpy's random state is inherited, too; made anew, it tells a training without a seed from one that can be repeated.
+    """
     global _held
     _held = job
+    np.random.seed()
 
 
 def _fit_held(number: int) -> Fitted:
