@@ -132,11 +132,17 @@ def encoded(values: "pd.Series[Any]", info: ModelInfo) -> Floats:
     return values.map({label: i for i, label in enumerate(info.classes)}).to_numpy(np.float64)
 
 
+def shown(info: ModelInfo) -> list[str]:
+    """The inputs that are collected as they are: `sensitive` ones are masked in the store."""
+    return [name for name in info.schema.inputs if not info.schema.columns[name].sensitive]
+
+
 def layout(train: Batch, info: ModelInfo) -> Layout:
     """Bins from the training rows: about 100 of equal content a number, one a category."""
-    schema, bins = info.schema, {}
+    schema = info.schema
+    bins: dict[str, Bins] = {}
     rare: dict[str, list[str]] = {}
-    for name in schema.inputs:
+    for name in shown(info):
         if schema.columns[name].type == "text":
             seen = train.rows[name].dropna().astype(str).value_counts().sort_index().sort_values(ascending=False)
             bins[name] = Bins(role="text", values=list(seen.index[:MOST_CATEGORIES]))
@@ -166,7 +172,7 @@ def _number(role: str, values: Floats) -> Bins:
 
 def _pairs(rows: pd.DataFrame, info: ModelInfo) -> dict[str, Pair]:
     columns = info.schema.columns
-    numbers = [name for name in info.schema.inputs if columns[name].type == "number" and rows[name].std() > 0]
+    numbers = [name for name in shown(info) if columns[name].type == "number" and rows[name].std() > 0]
     related = rows[numbers].corr()
     found = {}
     for i, a in enumerate(numbers):

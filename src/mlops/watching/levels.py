@@ -9,8 +9,10 @@ References
 ----------
 - Westfall, Young 1993, "Resampling-based multiple testing", section 2.6: the distribution of the maximum over dependent
   statistics holds the rate of any false alarm.
-- Hahn, Meeker 1991, "Statistical Intervals", section 4.7: prediction limit for one future observation, mean plus
-  t s sqrt(1 + 1/n); used on the logarithm, and with n the number of windows that don't overlap.
+- Gumbel 1958, "Statistics of Extremes", section 5.2: the limiting distribution of a maximum, fitted by its moments,
+  quantile = mean + sqrt(6)/pi s (-gamma - log(-log(1 - p))).
+- Hahn, Meeker 1991, "Statistical Intervals", section 4.7: a limit for one future observation widens s by
+  sqrt(1 + 1/n); here n is the number of windows that don't overlap.
 """
 
 from collections.abc import Iterable
@@ -24,8 +26,15 @@ from mlops.watching.counts import OUTSIDE, Daily, Layout
 
 Key = tuple[str, str]  # kind of finding, column
 ROWS = "rows"
-FEWEST_WINDOWS = 12  # that don't overlap; longer windows get the levels of the longest of which so many fit
-SMALLEST = {"missing": 0.05, "range": 0.005, "category": 0.01, "gone": 0.01, "frozen": 0.5, "volume": float(np.log(1.5))}
+FEWEST_WINDOWS = 10  # that don't overlap; longer windows get the levels of the longest of which so many fit
+SMALLEST = {
+    "missing": 0.05,
+    "range": 0.005,
+    "category": 0.01,
+    "gone": 0.01,
+    "frozen": 0.5,
+    "volume": float(np.log(1.5)),
+}
 SMALLEST_DRIFT = {"text": 0.1, "number": 0.2, "pair": 0.2, "score": 0.2}  # 0.2: "small" (Cohen 1988)
 FAMILIES = {"fault": 0.4, "drift": 0.4, "target": 0.2}  # shares of the false alarms that are allowed
 LEAST_RATIO = 2.0
@@ -115,11 +124,10 @@ def _ratio(values: Floats, least: Floats, apart: Floats, independent: float, fal
     """Upper prediction limit of the largest size of a window, in root mean squares of the other windows."""
     others = np.maximum(apart.sum(1, keepdims=True), 1)
     usual = np.sqrt(apart @ values**2 / others)
-    ratios = np.where(values > least, values / np.maximum(usual, least / LEAST_RATIO), 0).max(axis=1, initial=0)
-    logs = np.log(np.maximum(ratios, 1))
-    spread = logs.std() * np.sqrt(independent / (independent - 1))
-    limit = logs.mean() + _t(independent - 1, false_alarms) * spread * np.sqrt(1 + 1 / independent)
-    return max(LEAST_RATIO, float(np.exp(limit)))
+    ratios = (values / np.maximum(usual, least / LEAST_RATIO)).max(axis=1)
+    spread = ratios.std() * np.sqrt(independent / (independent - 1) * (1 + 1 / independent))
+    standard = -np.euler_gamma - np.log(-np.log1p(-false_alarms))
+    return max(LEAST_RATIO, float(ratios.mean() + np.sqrt(6) / np.pi * standard * spread))
 
 
 def _t(freedom: float, tail: float) -> float:
