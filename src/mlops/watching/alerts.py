@@ -64,7 +64,7 @@ def deliver(alerts: list[Alert], urls: str, day: str, store: Store) -> list[str]
                 store.tell(day, alert.cause, place)
             else:
                 failed.append(
-                    f"alert '{alert.title}': address {number} of ALERT_URLS didn't take it; retried next time"
+                    f"alert '{alert.title}': address {number} of ALERT_URLS didn't take it; tried again later"
                 )
     return failed
 

@@ -68,8 +68,9 @@ def judge(
         quiet = Finding(kind="silence", column=ROWS, size=silent / timedelta(days=1), level=2, text=text)
         findings = [quiet, *findings]
     known = seen.losses.known if seen.losses else 0
-    loss = compare(seen.losses, base.test, asked.block, limits.confidence) if known >= limits.min_rows else None
-    few = f"not enough data: {rows} predictions of {model} from {window.start} to {window.end}, {limits.min_rows} are needed"
+    enough = seen.losses if known >= limits.min_rows else None
+    loss = compare(enough, base.test, asked.block, limits.confidence) if enough else None
+    few = f"not enough data: {rows} predictions of {model} from {window.start} to {window.end}, not {limits.min_rows}"
     decided = decision.decide(window, findings, loss, limits.strong, few if rows < limits.min_rows else "")
     if rows >= limits.min_rows and loss is None:
         decided = Decision(action=decided.action, reasons=[*decided.reasons, f"the loss isn't known: {known} outcomes"])

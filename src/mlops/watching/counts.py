@@ -121,7 +121,7 @@ def batch(rows: pd.DataFrame, info: ModelInfo, predicted: Floats) -> Batch:
     if info.schema.time:
         day = ordinals(rows[info.schema.time], info.schema.zone)
     else:
-        day = np.random.default_rng(0).permutation(len(rows)) % PSEUDO_DAYS
+        day = np.random.default_rng(0).permutation(len(rows)).astype(np.int64) % PSEUDO_DAYS
     return Batch(rows, day, predicted, encoded(rows[info.schema.target], info))
 
 
@@ -129,7 +129,7 @@ def encoded(values: "pd.Series[Any]", info: ModelInfo) -> Floats:
     """What came true as a number, shape (n_rows,): index of the class or value, NaN where it isn't known."""
     if info.task == "regression":
         return values.to_numpy(np.float64)
-    return values.map({label: i for i, label in enumerate(info.classes)}).to_numpy(np.float64)
+    return np.asarray(values.map({label: i for i, label in enumerate(info.classes)}), dtype=np.float64)
 
 
 def shown(info: ModelInfo) -> list[str]:
@@ -177,7 +177,8 @@ def _pairs(rows: pd.DataFrame, info: ModelInfo) -> dict[str, Pair]:
     found = {}
     for i, a in enumerate(numbers):
         for b in numbers[i + 1 :]:
-            together, one_unit = float(related.loc[a, b]), columns[a].unit and columns[a].unit == columns[b].unit
+            together = float(related.to_numpy()[i, numbers.index(b)])
+            one_unit = columns[a].unit and columns[a].unit == columns[b].unit
             if np.isfinite(together) and (abs(together) >= RELATED or one_unit):
                 means, stds = ((float(f(rows[a])), float(f(rows[b]))) for f in (pd.Series.mean, pd.Series.std))
                 found[f"{a} and {b}"] = Pair(names=(a, b), means=means, stds=stds, sign=1 if together >= 0 else -1)

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from mlops.watching import quality
 from mlops.watching.record import Decision, Finding, Performance, Window
 
-FAULTS = ("missing", "range", "category", "gone", "frozen", "volume", "silence")
 MOST_REASONS = 20
 
 
@@ -51,11 +51,13 @@ def decide(
 
 
 def is_fault(finding: Finding, findings: Sequence[Finding]) -> bool:
-    """Is it the data's fault rather than the world's? Two numbers that left their relation, as swapped ones do, moved less
-    by themselves; in another season both move more than their relation does.
+    """Is it the data's fault rather than the world's?
+
+    Two numbers that left their relation, as swapped ones do, moved less by themselves; in another season both move more
+    than their relation does.
     """
     if finding.kind != "relation":
-        return finding.kind in FAULTS
+        return finding.kind in (*quality.KINDS, "silence")
     both = finding.column.split(" and ")
     alone = [other.ratio for other in findings if other.kind == "drift" and other.column in both]
     return finding.ratio > max(alone, default=0)

@@ -17,8 +17,10 @@ References
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlops.judging.metrics import Floats, Ints
 from mlops.watching import drift, quality
@@ -33,7 +35,7 @@ SMALLEST = {
     "category": 0.01,
     "gone": 0.01,
     "frozen": 0.5,
-    "volume": float(np.log(1.5)),
+    "volume": 0.4,  # e^0.4 = 1.5
 }
 SMALLEST_DRIFT = {"text": 0.1, "number": 0.2, "pair": 0.2, "score": 0.2}  # 0.2: "small" (Cohen 1988)
 FAMILIES = {"fault": 0.4, "drift": 0.4, "target": 0.2}  # shares of the false alarms that are allowed
@@ -87,7 +89,8 @@ def calibrate(train: Daily, plan: Layout, length: int, n_rows: int, false_alarms
     span = max(1, min(length, days // FEWEST_WINDOWS)) if timed else 1
     starts = np.arange(days - span + 1)
     typical = float(np.median(_windows(train.rows[:, None], starts, span)))
-    window, usual = {}, {}
+    window: dict[str, Any] = {}
+    usual: dict[str, Any] = {}
     random = np.random.default_rng(SEED)
     for name, counts in train.columns.items():
         window[name] = _windows(counts, starts, span)
@@ -99,7 +102,7 @@ def calibrate(train: Daily, plan: Layout, length: int, n_rows: int, false_alarms
         sizes["volume", ROWS] = quality.volume(train.rows, starts, span)
     apart = np.abs(starts[:, None] - starts) >= span
     independent = max(days / span, 2.0)
-    found = {}
+    found: dict[Key, float] = {}
     for family in ("fault", "drift"):
         chosen = [key for key in sizes if (key[0] in SMALLEST) == (family == "fault") and not _often_frozen(key, sizes)]
         values = np.column_stack([sizes[key] for key in chosen])
@@ -136,7 +139,7 @@ def _t(freedom: float, tail: float) -> float:
     return float(t.isf(tail, freedom))
 
 
-def _windows(counts: Floats | Ints, starts: Ints, length: int) -> Floats | Ints:
+def _windows(counts: NDArray[Any], starts: Ints, length: int) -> NDArray[Any]:
     """Sums of daily (n_days, m) over windows, shape (n_windows, m)."""
     so_far = np.concatenate([np.zeros_like(counts[:1]), np.cumsum(counts, axis=0)])
     return so_far[starts + length] - so_far[starts]

@@ -48,7 +48,8 @@ def render(found: Monitor, window: Daily | None = None, train: Daily | None = No
     if found.findings:
         parts += ["<h2>Everything that was measured</h2>", _table(found.findings)]
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
-    return f'<!doctype html><html lang="en"><head>{head}<style>{STYLE}</style></head><body>{"".join(parts)}</body></html>\n'
+    body = "".join(parts)
+    return f'<!doctype html><html lang="en"><head>{head}<style>{STYLE}</style></head><body>{body}</body></html>\n'
 
 
 def picture(draw: Callable[[Axes], None], height: float = 3.0) -> str:

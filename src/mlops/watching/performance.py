@@ -10,12 +10,14 @@ References
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlops.contract import Task
 from mlops.judging import metrics
-from mlops.judging.metrics import Floats, Ints
+from mlops.judging.metrics import Ints
 from mlops.watching.counts import Batch
 from mlops.watching.record import Performance
 
@@ -26,8 +28,8 @@ class Losses:
 
     days: Ints
     rows: Ints
-    total: Floats
-    squares: Floats
+    total: NDArray[Any]
+    squares: NDArray[Any]
 
     @property
     def known(self) -> int:

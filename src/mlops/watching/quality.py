@@ -8,14 +8,17 @@ import numpy as np
 from mlops.judging.metrics import Floats, Ints
 from mlops.watching.counts import FIRST, MISSING, OUTSIDE, Bins
 
+KINDS = ("missing", "range", "category", "gone", "frozen", "volume")
 COMMON = 0.01  # share of the training rows from which on a category's absence is noticed
 BEFORE = 28  # days before a window with which its volume is compared
 
 
 def effects(window: Ints, usual: Ints, bins: Bins) -> dict[str, Floats]:
-    """Size of each fault, shape (n_windows,): how much larger the missing share is, which share of rows lies outside the
-    schema's range or has an unseen category, which share of the training rows has a category that is gone, and
-    whether (1 or 0) a number that should vary doesn't.
+    """Size of each fault, shape (n_windows,).
+
+    How much larger the missing share is, which share of rows lies outside the schema's range or has an unseen
+    category, which share of the training rows has a category that is gone, and whether (1 or 0) a number that should
+    vary doesn't.
     """
     rows, before = total(window), total(usual)
     found = {

@@ -1,4 +1,4 @@
-"""What the store holds of a window, chunk by chunk, as counts and losses by day: any number of rows in little memory."""
+"""What the store holds of a window as counts and losses by day: chunk by chunk, so any number of rows fits."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -40,7 +40,7 @@ class Seen:
             if bins.role == "text" and daily.columns[name][:, -1].any():
                 values = batch.rows[name].dropna().astype(str)
                 known = {*bins.values, *self.plan.rare.get(name, ())}
-                self.unseen.setdefault(name, Counter()).update(values[~values.isin(known)].value_counts().to_dict())
+                self.unseen.setdefault(name, Counter()).update(values[~values.isin(known)].tolist())
 
     def examples(self, name: str) -> list[str]:
         return [value for value, _ in self.unseen.get(name, Counter()).most_common(EXAMPLES)]

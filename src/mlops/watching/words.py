@@ -4,7 +4,7 @@ import datetime
 
 import numpy as np
 
-from mlops.contract import Column
+from mlops.contract import Column, ModelInfo
 from mlops.judging.metrics import Floats, Ints
 from mlops.watching import quality
 from mlops.watching.counts import FIRST, MISSING, Bins, Daily
@@ -14,31 +14,41 @@ from mlops.watching.traffic import Seen
 
 def describe(found: Size, seen: Seen, train: Daily, days: int) -> str:
     """One line for a person."""
-    name, window = found.column, seen.daily
-    ordinary = f"ordinary {days}-day windows stay below {found.level:.3g}"
-    if window is None or found.kind == "volume":
-        rows = 0 if window is None else int(window.rows.sum())
-        return f"{rows / days:.0f} rows a day, {np.exp(found.size):.1f} times more or fewer than in the weeks before"
+    if seen.daily is None:
+        raise ValueError("nothing was seen that could be described")
+    if found.kind == "volume":
+        rows = int(seen.daily.rows.sum()) / days
+        return f"{rows:.0f} rows a day, {np.exp(found.size):.1f} times more or fewer than in the weeks before"
     if found.kind == "target":
-        return _target(found, seen, train)
-    now, before, bins = window.columns[name].sum(0), train.columns[name].sum(0), seen.plan.bins[name]
+        return _target(found, seen.info, seen.daily.target.sum(0), train.target.sum(0))
+    name = found.column
+    now, before, bins = seen.daily.columns[name].sum(0), train.columns[name].sum(0), seen.plan.bins[name]
+    if found.kind in quality.KINDS:
+        return f"`{name}` {_fault(found, seen, now, before, bins)}"
+    return f"`{name}` {_drift(found, now, before, bins)} (ordinary {days}-day windows: below {found.level:.3g})"
+
+
+def _fault(found: Size, seen: Seen, now: Ints, before: Ints, bins: Bins) -> str:
+    name, share = found.column, f"{found.size:.1%} of rows"
     if found.kind == "missing":
         shares = [counts[MISSING] / quality.total(counts) for counts in (now, before)]
-        return f"`{name}` is missing in {shares[0]:.1%} of rows, {shares[1]:.1%} in training"
+        return f"is missing in {shares[0]:.1%} of rows, {shares[1]:.1%} in training"
     if found.kind == "range":
-        return f"`{name}` is outside {_allowed(seen.info.schema.columns[name])} in {found.size:.1%} of rows"
+        return f"is outside {_allowed(seen.info.schema.columns[name])} in {share}"
     if found.kind == "category":
-        return f"`{name}` has a category that no training row has in {found.size:.1%} of rows: {_list(seen.examples(name))}"
+        return f"has a category that no training row has in {share}: {_list(seen.examples(name))}"
     if found.kind == "gone":
-        return f"`{name}`: no row has {_list(_gone(now, before, bins))}, {found.size:.1%} of training rows have"
-    if found.kind == "frozen":
-        return f"`{name}` stands still near {_median(now, bins):.3g}"
+        return f"is never {_list(_gone(now, before, bins))}, as {found.size:.1%} of training rows are"
+    return f"stands still near {_median(now, bins):.3g}"
+
+
+def _drift(found: Size, now: Ints, before: Ints, bins: Bins) -> str:
     if found.kind == "relation":
-        return f"`{name}` left their usual relation by {found.size:.2f} standard deviations ({ordinary})"
+        return f"left their usual relation by {found.size:.2f} standard deviations"
     if bins.role == "text":
-        return f"`{name}`: {found.size:.1%} of rows changed category ({ordinary}): {_moved(now, before, bins)}"
+        return f"changed category in {found.size:.1%} of rows: {_moved(now, before, bins)}"
     change = f"median {_median(before, bins):.3g} in training, {_median(now, bins):.3g} now"
-    return f"`{name}` moved by {found.size:.2f} standard deviations ({ordinary}): {change}"
+    return f"moved by {found.size:.2f} standard deviations, {change}"
 
 
 def day(ordinal: int) -> str:
@@ -46,22 +56,20 @@ def day(ordinal: int) -> str:
     return (datetime.date(1970, 1, 1) + datetime.timedelta(days=ordinal)).isoformat()
 
 
-def _target(found: Size, seen: Seen, train: Daily) -> str:
-    name = seen.info.schema.target
-    assert seen.daily is not None
-    known, usual = seen.daily.target.sum(0), train.target.sum(0)
-    if not seen.info.classes:
+def _target(found: Size, info: ModelInfo, known: Floats, usual: Floats) -> str:
+    name = info.schema.target
+    if not info.classes:
         return f"`{name}` moved by {found.size:.2f} standard deviations of the training rows"
     at = int(found.column.split(" ")[1]) if " " in found.column else 1
     share, before = known[1 + at] / known[0], usual[1 + at] / usual[0]
-    label = seen.info.classes[at]
-    return f"`{name}` is {label} in {share:.1%} of {known[0]:.0f} outcomes, {before:.1%} in training"
+    return f"`{name}` is {info.classes[at]} in {share:.1%} of {known[0]:.0f} outcomes, {before:.1%} in training"
 
 
 def _allowed(column: Column) -> str:
     if column.categories:
         return f"the {len(column.categories)} categories of the schema"
-    return f"{column.low if column.low is not None else ''} to {column.high if column.high is not None else ''} {column.unit}".strip()
+    low, high = ("any" if bound is None else f"{bound:g}" for bound in (column.low, column.high))
+    return f"{low} to {high} {column.unit}".strip()
 
 
 def _gone(now: Ints, before: Ints, bins: Bins) -> list[str]:
