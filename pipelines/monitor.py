@@ -1,6 +1,6 @@
 """Look at production: the store's newest closed days against what the model was trained on.
 
-Not a stage (reads the store, tags and the clock): STORE_URL, ALERT_URLS -> monitor/monitor.json, summary.md, page.html.
+Not a stage (reads the store, tags and the clock): STORE_URL, ALERT_URLS -> FOLDER/monitor.json, summary.md, page.html.
 Ends with 0 whatever it finds, also where nothing is configured; with 1 where the store can't be read or an alert isn't
 delivered.
 """
@@ -17,7 +17,7 @@ import sqlalchemy
 from mlops import console, params
 from mlops.contract import BadInput, save
 from mlops.hub import Hub
-from mlops.releasing import registry, release, storage
+from mlops.releasing import registry, release
 from mlops.store import Store
 from mlops.watching import alerts, page, record, summary
 from mlops.watching.baseline import ARTIFACTS, Baseline
@@ -27,7 +27,7 @@ SCRATCH = ".dvc/tmp/monitor"
 HOW = "not configured: set STORE_URL to the store that the service writes, sqlite:///FILE or postgresql+psycopg://..."
 
 
-def main(root: Path, days: int | None, until: date | None) -> int:
+def main(root: Path, folder: Path, days: int | None, until: date | None) -> int:
     if not os.environ.get("STORE_URL"):
         console.summary(f"{HOW}\n")
         console.say(HOW)
@@ -47,8 +47,8 @@ def main(root: Path, days: int | None, until: date | None) -> int:
             found, seen = look(store, newest, base, asked)
             shown = page.render(found, seen.daily, base.train, base.plan)
         for name, content in {"monitor.json": found, "summary.md": summary.render(found).encode()}.items():
-            save(root / "monitor" / name, content)
-        save(root / "monitor/page.html", (shown or page.render(found)).encode())
+            save(folder / name, content)
+        save(folder / "page.html", (shown or page.render(found)).encode())
         return tell(found, store, asked.now)
     except sqlalchemy.exc.SQLAlchemyError as error:
         raise BadInput(f"STORE_URL: the store can't be read: {str(error).splitlines()[0]}") from None
@@ -56,7 +56,6 @@ def main(root: Path, days: int | None, until: date | None) -> int:
 
 def baseline(root: Path, version: str) -> Baseline:
     """Of a version, from the artifacts of its release."""
-    storage.pull(root)
     folder = release.fetch(root, registry.Registry.read(root).commit(version), root / SCRATCH / version, ARTIFACTS)
     return Baseline.load(folder / "artifacts", root / SCRATCH / "kept")
 
@@ -82,5 +81,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="monitor", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--days", type=int, help="length of the window; default: monitor.days of params.yaml")
     parser.add_argument("--until", type=date.fromisoformat, metavar="YYYY-MM-DD", help="its last day; default: newest")
+    parser.add_argument("--folder", type=Path, default=Path("monitor"), help="where the files go; default: monitor")
     options = parser.parse_args()
-    sys.exit(main(Path().resolve(), options.days, options.until))
+    sys.exit(main(Path().resolve(), options.folder, options.days, options.until))

@@ -23,12 +23,14 @@ RIGHTS = {
     ("experiment", "experiment-pass"): {},
     ("image", "image"): {"attestations": "write", "contents": "read", "id-token": "write", "packages": "write"},
     ("image", "image-pass"): {},
+    ("monitor", "monitor"): {"actions": "write", "contents": "read", "id-token": "write"},
     ("report", "report"): {"actions": "read", "contents": "read", "pull-requests": "write"},
 }
 STARTED_BY = {
     "checks": {"pull_request", "push"},
     "experiment": {"pull_request", "push"},
     "image": {"push", "workflow_dispatch"},
+    "monitor": {"schedule", "workflow_dispatch"},
     "report": {"workflow_run"},
 }
 GUARD = "!github.event.repository.is_template"
