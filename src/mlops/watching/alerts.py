@@ -7,6 +7,7 @@ delivered isn't remembered, so the next check tries again.
 import hashlib
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import apprise
 
@@ -76,7 +77,7 @@ def _send(url: str, number: int, alert: Alert) -> bool:
     return bool(place.notify(title=alert.title, body=alert.body, body_format=apprise.NotifyFormat.TEXT))
 
 
-def owner(named: str, codeowners: str) -> str:
+def owner(named: str, codeowners: Path) -> str:
     """Who is named in alerts: by params.yaml, or the last line of CODEOWNERS that covers this room.
 
     Raises
@@ -86,10 +87,11 @@ def owner(named: str, codeowners: str) -> str:
     """
     if named:
         return named
-    lines = [line.split("#")[0].split() for line in codeowners.splitlines()]
+    text = codeowners.read_text(encoding="utf-8") if codeowners.exists() else ""
+    lines = [line.split("#")[0].split() for line in text.splitlines()]
     owners = [words[1:] for words in lines if len(words) > 1 and _covers(words[0])]
     if not owners:
-        raise BadInput("params.yaml: monitor.owner is empty and .github/CODEOWNERS names nobody for src/mlops/watching")
+        raise BadInput("params.yaml: monitor.owner is empty; .github/CODEOWNERS names nobody for src/mlops/watching")
     return " ".join(owners[-1])
 
 

@@ -16,7 +16,8 @@ import pandas as pd
 from mlops.artifact import Model
 from mlops.contract import ModelInfo, decode, encode, save
 from mlops.watching import counts, performance
-from mlops.watching.counts import Batch, Daily, Layout
+from mlops.watching.counts import Batch, Daily
+from mlops.watching.layout import Layout, layout
 from mlops.watching.performance import Losses
 
 ARTIFACTS = ("model.onnx", "model.json", "train.parquet", "predictions.parquet")
@@ -36,7 +37,7 @@ class Baseline:
         rows = counts.batch(train, info, model.predict(train))
         names = [f"probability_{label}" for label in info.classes] or ["prediction"]
         test = counts.batch(tested, info, tested[names].to_numpy(np.float64))
-        plan = counts.layout(rows, info)
+        plan = layout(rows.rows, rows.predicted, info)
         return cls(info, plan, counts.count(rows, plan, info), performance.losses(test, info.task))
 
     @classmethod

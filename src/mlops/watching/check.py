@@ -1,15 +1,20 @@
 """One look at production: the newest closed days of the store against the baseline of the model that answered."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
+import sqlalchemy
+
+from mlops.contract import BadInput, save
 from mlops.params import Monitor as Limits
 from mlops.store import Moment, Store
-from mlops.watching import decision, levels, quality, traffic, words
+from mlops.watching import decision, levels, page, quality, summary, traffic, words
 from mlops.watching.baseline import Baseline
-from mlops.watching.levels import ROWS, Size
 from mlops.watching.performance import compare
 from mlops.watching.record import VERSION, Basis, Day, Decision, Finding, Monitor, Window
+from mlops.watching.sizes import ROWS, Size
 from mlops.watching.traffic import Seen, Span
 
 
@@ -24,9 +29,35 @@ class Question:
     until: date | None = None
 
 
-def nothing(owner: str, reason: str) -> Monitor:
-    """There is nothing to look at."""
-    return Monitor(version=VERSION, owner=owner, decision=Decision(action="none", reasons=[reason]))
+def run(store: Store, baseline: Callable[[str], Baseline], asked: Question, folder: Path) -> Monitor:
+    """Look, and write what was found to `folder`.
+
+    Parameters
+    ----------
+    baseline
+        Gives that of a version.
+
+    Raises
+    ------
+    BadInput
+        The store can't be read.
+    """
+    try:
+        newest = store.newest()
+        if newest is None:
+            reasons = ["the store is empty: the service has answered nothing yet"]
+            found = Monitor(version=VERSION, owner=asked.owner, decision=Decision(action="none", reasons=reasons))
+            html = page.render(found)
+        else:
+            base = baseline(newest.version)
+            found, seen = look(store, newest, base, asked)
+            html = page.render(found, seen.daily, base.train, base.plan)
+    except sqlalchemy.exc.SQLAlchemyError as error:
+        raise BadInput(f"STORE_URL: the store can't be read: {str(error).splitlines()[0]}") from None
+    save(folder / "monitor.json", found)
+    save(folder / "summary.md", summary.render(found).encode())
+    save(folder / "page.html", html.encode())
+    return found
 
 
 def look(store: Store, newest: Moment, base: Baseline, asked: Question) -> tuple[Monitor, Seen]:

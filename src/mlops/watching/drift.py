@@ -12,7 +12,7 @@ References
 import numpy as np
 
 from mlops.judging.metrics import Floats, Ints
-from mlops.watching.counts import FIRST, Bins
+from mlops.watching.layout import FIRST, Bins
 
 
 def effect(window: Ints, usual: Ints, bins: Bins) -> Floats:

@@ -24,20 +24,11 @@ from numpy.typing import NDArray
 
 from mlops.judging.metrics import Floats, Ints
 from mlops.watching import drift, quality
-from mlops.watching.counts import OUTSIDE, Daily, Layout
+from mlops.watching.counts import Daily
+from mlops.watching.layout import OUTSIDE, Layout
+from mlops.watching.sizes import ROWS, SMALLEST, Key, Size, measure, smallest
 
-Key = tuple[str, str]  # kind of finding, column
-ROWS = "rows"
 FEWEST_WINDOWS = 10  # that don't overlap; longer windows get the levels of the longest of which so many fit
-SMALLEST = {
-    "missing": 0.05,
-    "range": 0.005,
-    "category": 0.01,
-    "gone": 0.01,
-    "frozen": 0.5,
-    "volume": 0.4,  # e^0.4 = 1.5
-}
-SMALLEST_DRIFT = {"text": 0.1, "number": 0.2, "pair": 0.2, "score": 0.2}  # 0.2: "small" (Cohen 1988)
 FAMILIES = {"fault": 0.4, "drift": 0.4, "target": 0.2}  # shares of the false alarms that are allowed
 LEAST_RATIO = 2.0
 SEED = 20130501
@@ -55,24 +46,6 @@ class Levels:
     found: dict[Key, float]
     target: Floats
     usual: Floats
-
-
-def measure(window: dict[str, Ints], usual: dict[str, Ints], plan: Layout) -> dict[Key, Floats]:
-    """Size of everything that could be found in windows of counts (n_windows, n_bins) by column."""
-    sizes: dict[Key, Floats] = {}
-    for name, bins in plan.bins.items():
-        if bins.role in ("number", "text"):
-            faults = quality.effects(window[name], usual[name], bins)
-            sizes |= {(kind, name): size for kind, size in faults.items()}
-        kind = {"pair": "relation", "score": "score"}.get(bins.role, "drift")
-        sizes[kind, name] = drift.effect(window[name], usual[name], bins)
-    return sizes
-
-
-def smallest(key: Key, plan: Layout) -> float:
-    """The size below which nothing is worth an alarm, however steady the past was."""
-    kind, name = key
-    return SMALLEST[kind] if kind in SMALLEST else SMALLEST_DRIFT[plan.bins[name].role]
 
 
 def calibrate(train: Daily, plan: Layout, length: int, n_rows: int, false_alarms: float, timed: bool = True) -> Levels:
@@ -154,20 +127,6 @@ def _thinned(window: Ints, n_rows: int, random: np.random.Generator) -> Ints:
     kept = np.stack([random.multivariate_hypergeometric(row, min(n_rows, row.sum())) for row in kept])
     kept[:, OUTSIDE] = np.round(outside * kept.sum(1) / np.maximum(total, 1))
     return kept
-
-
-@dataclass(frozen=True)
-class Size:
-    """How large something is in a window, and from which size on it is an alarm."""
-
-    kind: str
-    column: str
-    size: float
-    level: float
-
-    @property
-    def alarms(self) -> bool:
-        return self.size > self.level
 
 
 def check(window: Daily, train: Daily, plan: Layout, levels: Levels, rows_before: float | None = None) -> list[Size]:

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 
 from mlops.judging.metrics import Ints
 from mlops.watching import summary
-from mlops.watching.counts import FIRST, Bins, Daily, Layout
+from mlops.watching.counts import Daily
+from mlops.watching.layout import FIRST, Bins, Layout
 from mlops.watching.record import Finding, Monitor
 
 MOST_BARS = 12

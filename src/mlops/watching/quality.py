@@ -6,7 +6,7 @@
 import numpy as np
 
 from mlops.judging.metrics import Floats, Ints
-from mlops.watching.counts import FIRST, MISSING, OUTSIDE, Bins
+from mlops.watching.layout import FIRST, MISSING, OUTSIDE, Bins
 
 KINDS = ("missing", "range", "category", "gone", "frozen", "volume")
 COMMON = 0.01  # share of the training rows from which on a category's absence is noticed

@@ -14,7 +14,8 @@ import pandas as pd
 from mlops.contract import ModelInfo
 from mlops.store import Store
 from mlops.watching import counts, performance
-from mlops.watching.counts import Batch, Daily, Layout
+from mlops.watching.counts import Batch, Daily
+from mlops.watching.layout import Layout, shown
 from mlops.watching.performance import Losses
 
 EXAMPLES = 3
@@ -96,7 +97,7 @@ def batches(store: Store, info: ModelInfo, version: str, span: Span) -> Iterator
 
 
 def empty(info: ModelInfo) -> Batch:
-    names = counts.shown(info)
+    names = shown(info)
     return Batch(pd.DataFrame(columns=names), np.array([], np.int64), np.zeros((0, outputs(info))), np.array([]))
 
 
@@ -105,8 +106,8 @@ def outputs(info: ModelInfo) -> int:
 
 
 def _batch(found: list[list[Any]], info: ModelInfo) -> Batch:
-    rows = pd.DataFrame(_decoded(one[2] for one in found), columns=counts.shown(info))
-    for name in counts.shown(info):
+    rows = pd.DataFrame(_decoded(one[2] for one in found), columns=shown(info))
+    for name in shown(info):
         if info.schema.columns[name].type != "text":
             rows[name] = rows[name].astype(np.float64)
     results = _decoded(one[3] for one in found)

@@ -7,8 +7,9 @@ import numpy as np
 from mlops.contract import Column, ModelInfo
 from mlops.judging.metrics import Floats, Ints
 from mlops.watching import quality
-from mlops.watching.counts import FIRST, MISSING, Bins, Daily
-from mlops.watching.levels import Size
+from mlops.watching.counts import Daily
+from mlops.watching.layout import FIRST, MISSING, Bins
+from mlops.watching.sizes import Size
 from mlops.watching.traffic import Seen
 
 
