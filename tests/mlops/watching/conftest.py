@@ -38,7 +38,8 @@ def weather(first, days, seed, warmer=0.0, rate=0.0):
     for _ in range(days - 1):
         daily.append(0.7 * daily[-1] + random.normal())
     heat = 50 + warmer + 5 * np.repeat(daily, ROWS) + 3 * random.normal(size=days * ROWS)
-    times = pd.Timestamp(first, tz="America/New_York") + pd.to_timedelta(np.arange(days * ROWS) * 24 / ROWS, "h")
+    wall = pd.Timestamp(first) + pd.to_timedelta(np.arange(days * ROWS) * 24 / ROWS, "h")
+    times = wall.tz_localize(SCHEMA.zone, nonexistent="shift_forward")
     site = random.choice(["A", "B", "C"], days * ROWS, p=[0.5, 0.3, 0.2])
     dew = heat - 16 + random.normal(size=days * ROWS)
     late = random.random(days * ROWS) < 1 / (1 + np.exp(1 - rate - (site == "A")))
