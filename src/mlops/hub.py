@@ -68,10 +68,10 @@ class Hub:
         """
         branch = self.repository.default_branch
         try:
-            started = self.repository.get_workflow(workflow).create_dispatch(branch, inputs)
+            self.repository.get_workflow(workflow).create_dispatch(branch, inputs, throw=True)
         except GithubException as error:
             return f"{workflow} wasn't started: GitHub answered {error.status}"
-        return f"{workflow} was started" if started else f"{workflow} wasn't started: GitHub refused"
+        return f"{workflow} was started"
 
     def publish(self, tag: str, text: str, files: Sequence[Path]) -> str:
         """A GitHub release of an existing tag, with files; its address. What is there already stays as it is."""
