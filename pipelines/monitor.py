@@ -32,7 +32,7 @@ def main(options: argparse.Namespace, root: Path) -> int:
     limits, store, now = params.load(root), Store.connect(os.environ["STORE_URL"]), datetime.now(UTC)
     owner = alerts.owner(limits.monitor.owner, root / ".github/CODEOWNERS")
     chosen = msgspec.structs.replace(limits.monitor, days=options.days or limits.monitor.days)
-    asked = check.Question(chosen, owner, limits.judge.block, now, options.until)
+    asked = check.Question(chosen, owner, now, options.until)
     found = check.run(store, lambda version: baseline(root, version), asked, options.folder)
     text, hub = summary.render(found), Hub.of_job()
     console.summary(text)

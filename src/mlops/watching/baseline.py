@@ -1,4 +1,4 @@
-"""What a model's production is compared with: its training rows as counts by day, and its losses on the test.
+"""What a model's production is compared with: its training rows as counts by day, and its losses there and on the test.
 
 Made from the artifacts that the model's release carries, and kept under the model's MD5, as it costs a pass over the
 training rows.
@@ -20,6 +20,7 @@ from mlops.watching.counts import Batch, Daily
 from mlops.watching.layout import Layout, layout
 from mlops.watching.performance import Losses
 
+LOSSES = ("days", "rows", "total", "squares")
 ARTIFACTS = ("model.onnx", "model.json", "train.parquet", "predictions.parquet")
 
 
@@ -28,6 +29,7 @@ class Baseline:
     info: ModelInfo
     plan: Layout
     train: Daily
+    past: Losses
     test: Losses
 
     @classmethod
@@ -38,7 +40,8 @@ class Baseline:
         names = [f"probability_{label}" for label in info.classes] or ["prediction"]
         test = counts.batch(tested, info, tested[names].to_numpy(np.float64))
         plan = layout(rows.rows, rows.predicted, info)
-        return cls(info, plan, counts.count(rows, plan, info), performance.losses(test, info.task))
+        past, tested_losses = (performance.losses(side, info.task) for side in (rows, test))
+        return cls(info, plan, counts.count(rows, plan, info), past, tested_losses)
 
     @classmethod
     def load(cls, folder: Path, kept: Path) -> "Baseline":
@@ -57,7 +60,8 @@ class Baseline:
 def _packed(made: Baseline) -> bytes:
     arrays: dict[str, Any] = {f"column {name}": table for name, table in made.train.columns.items()}
     arrays |= {f"train {name}": getattr(made.train, name) for name in ("days", "rows", "target")}
-    arrays |= {f"test {name}": getattr(made.test, name) for name in ("days", "rows", "total", "squares")}
+    for side, losses in {"past": made.past, "test": made.test}.items():
+        arrays |= {f"{side} {name}": getattr(losses, name) for name in LOSSES}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, layout=np.frombuffer(encode(made.plan), np.uint8), **arrays)
     return buffer.getvalue()
@@ -68,8 +72,8 @@ def _unpacked(path: Path, info: ModelInfo) -> Baseline:
         plan = decode(Layout, kept["layout"].tobytes(), str(path))
         columns = {name: kept[f"column {name}"] for name in plan.bins}
         days, rows, target = (kept[f"train {name}"] for name in ("days", "rows", "target"))
-        test = Losses(*(kept[f"test {name}"] for name in ("days", "rows", "total", "squares")))
-        return Baseline(info, plan, Daily(days, rows, columns, target), test)
+        past, test = (Losses(*(kept[f"{side} {name}"] for name in LOSSES)) for side in ("past", "test"))
+        return Baseline(info, plan, Daily(days, rows, columns, target), past, test)
 
 
 def read(rows: pd.DataFrame, model: Model) -> Batch:

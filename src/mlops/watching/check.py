@@ -20,11 +20,10 @@ from mlops.watching.traffic import Seen, Span
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked: `owner` is told; `block` days are resampled together; `until` is the last day, else the newest."""
+    """What is asked: `owner` is told; `until` is the last day, else the newest."""
 
     limits: Limits
     owner: str
-    block: int
     now: datetime
     until: date | None = None
 
@@ -100,7 +99,8 @@ def judge(
         findings = [quiet, *findings]
     known = seen.losses.known if seen.losses else 0
     enough = seen.losses if known >= limits.min_rows else None
-    loss = compare(enough, base.test, asked.block, limits.confidence) if enough else None
+    timed = base.info.schema.time is not None
+    loss = compare(enough, base.test, base.past, limits.confidence, timed) if enough else None
     few = f"not enough data: {rows} predictions of {model} from {window.start} to {window.end}, not {limits.min_rows}"
     decided = decision.decide(window, findings, loss, limits.strong, few if rows < limits.min_rows else "")
     if rows >= limits.min_rows and loss is None:

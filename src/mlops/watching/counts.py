@@ -143,3 +143,9 @@ def _target(target: Floats, at: Ints, n_days: int, info: ModelInfo) -> Floats:
         usual = info.profile.columns[info.schema.target]
         parts = [np.where(known, (target - (usual.mean or 0)) / (usual.std or 1), 0)]
     return np.column_stack([np.bincount(at, weights, n_days) for weights in (known, *parts)])
+
+
+def sums(daily: NDArray[Any], length: int) -> NDArray[Any]:
+    """Sums of daily (n_days, m) over every window of `length` days in a row, shape (n_days - length + 1, m)."""
+    so_far = np.concatenate([np.zeros_like(daily[:1]), np.cumsum(daily, axis=0)])
+    return so_far[length:] - so_far[:-length]

@@ -20,11 +20,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlops.judging.metrics import Floats, Ints
 from mlops.watching import drift, quality
-from mlops.watching.counts import Daily
+from mlops.watching.counts import Daily, sums
 from mlops.watching.layout import OUTSIDE, Layout
 from mlops.watching.sizes import ROWS, SMALLEST, Key, Size, measure, smallest
 
@@ -61,12 +60,12 @@ def calibrate(train: Daily, plan: Layout, length: int, n_rows: int, false_alarms
     days = len(train.days)
     span = max(1, min(length, days // FEWEST_WINDOWS)) if timed else 1
     starts = np.arange(days - span + 1)
-    typical = float(np.median(_windows(train.rows[:, None], starts, span)))
+    typical = float(np.median(sums(train.rows[:, None], span)))
     window: dict[str, Any] = {}
     usual: dict[str, Any] = {}
     random = np.random.default_rng(SEED)
     for name, counts in train.columns.items():
-        window[name] = _windows(counts, starts, span)
+        window[name] = sums(counts, span)
         usual[name] = counts.sum(0) - window[name]
         if n_rows < 0.8 * typical:
             window[name] = _thinned(window[name], n_rows, random)
@@ -83,7 +82,7 @@ def calibrate(train: Daily, plan: Layout, length: int, n_rows: int, false_alarms
         ratio = _ratio(values, least, apart, independent, false_alarms * FAMILIES[family])
         level = np.maximum(least, ratio * np.sqrt((values**2).mean(0)))
         found |= dict(zip(chosen, level.tolist(), strict=True))
-    rates = drift.rates(_windows(train.target, starts, span), train.target.shape[-1] == 3)
+    rates = drift.rates(sums(train.target, span), train.target.shape[-1] == 3)
     spread = rates.std(0) * np.sqrt(independent / (independent - 1))
     error = spread * np.sqrt(span / length + 1 / independent)
     tail = _t(independent - 1, false_alarms * FAMILIES["target"] / 2 / rates.shape[-1])
@@ -110,12 +109,6 @@ def _t(freedom: float, tail: float) -> float:
     from scipy.stats import t
 
     return float(t.isf(tail, freedom))
-
-
-def _windows(counts: NDArray[Any], starts: Ints, length: int) -> NDArray[Any]:
-    """Sums of daily (n_days, m) over windows, shape (n_windows, m)."""
-    so_far = np.concatenate([np.zeros_like(counts[:1]), np.cumsum(counts, axis=0)])
-    return so_far[starts + length] - so_far[starts]
 
 
 def _thinned(window: Ints, n_rows: int, random: np.random.Generator) -> Ints:

@@ -1,12 +1,12 @@
 """The loss in production against the loss on the test at release.
 
-Rows of the same days aren't independent, so the unit is the block of days that the judge resamples, too. A window of a
-week has two or three of them, too few for a bootstrap: so Student's t, with the spread of both sides pooled.
+Rows of the same days aren't independent, and a week of production or a month of test has too few days to tell how much
+a week differs from the next. The training rows have more: the spread of their windows' mean losses says what is usual.
 
 References
 ----------
-- Student 1908, Biometrika 6; pooled variance as in Snedecor, Cochran 1989, "Statistical Methods", section 6.8.
-- Cochran 1977, "Sampling Techniques", section 6.4: the variance of a mean over clusters of unequal size.
+- Hahn, Meeker 1991, "Statistical Intervals", section 4.8: prediction interval for the difference of a future mean and
+  a known one, t s sqrt(1/m + 1/n), where m and n count windows that don't overlap.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from mlops.contract import Task
 from mlops.judging import metrics
 from mlops.judging.metrics import Ints
-from mlops.watching.counts import Batch
+from mlops.watching.counts import Batch, sums
+from mlops.watching.levels import FEWEST_WINDOWS
 from mlops.watching.record import Performance
 
 
@@ -38,6 +39,11 @@ class Losses:
     @property
     def mean(self) -> float:
         return float(self.total.sum() / self.rows.sum())
+
+    @property
+    def sampling(self) -> float:
+        """Variance of the mean, if rows were all that there is to chance."""
+        return max(float(self.squares.sum()) / self.known - self.mean**2, 0.0) / self.known
 
     def __add__(self, other: "Losses") -> "Losses":
         days, at = np.unique(np.concatenate([self.days, other.days]), return_inverse=True)
@@ -70,32 +76,30 @@ def losses(batch: Batch, task: Task) -> Losses:
     return Losses(days, np.bincount(at, minlength=len(days)), total, squares)
 
 
-def compare(window: Losses, test: Losses, block: int, confidence: float) -> Performance | None:
-    """Window less test; None where there are fewer than two days with outcomes, or no spread to be seen."""
-    if len(window.days) < 2 or len(test.days) < 2:
+def compare(window: Losses, test: Losses, past: Losses, confidence: float, timed: bool = True) -> Performance | None:
+    """Window less test, with its interval; None where there are fewer than two days with outcomes.
+
+    Parameters
+    ----------
+    past
+        Losses of the training rows: smaller than others, as the model knows these rows, so their spread is taken in
+        proportion to the mean.
+    timed
+        False where days fell by lot: then rows count, and not days.
+    """
+    if min(len(side.days) for side in (window, test, past)) < 2:
         return None
     from scipy.stats import t
 
-    sides = [_blocks(side, block) for side in (window, test)]
-    freedom = sum(count - 1 for count, _ in sides)
-    if freedom < 1:
-        return None
-    pooled = sum((count - 1) * variance for count, variance in sides) / freedom
-    effective = [len(side.days) / block for side in (window, test)]
-    error = float(np.sqrt(pooled * sum(1 / count for count in effective)))
-    difference, half = window.mean - test.mean, float(t.isf((1 - confidence) / 2, freedom)) * error
+    span = max(1, min(len(window.days), len(past.days) // FEWEST_WINDOWS)) if timed else 1
+    independent = max(len(past.days) / span, 2.0)
+    means = sums(past.total[:, None], span)[:, 0] / sums(past.rows[:, None], span)[:, 0]
+    spread = means.std() * np.sqrt(independent / (independent - 1)) * test.mean / past.mean
+    a_day = past.known / len(past.days)
+    lengths = [len(side.days) if timed else side.known / a_day for side in (window, test)]
+    variance = spread**2 * sum(span / length for length in lengths) + window.sampling
+    difference, half = window.mean - test.mean, float(t.isf((1 - confidence) / 2, independent - 1) * variance**0.5)
     return Performance(
         loss=window.mean, released=test.mean, difference=difference, low=difference - half, high=difference + half,
-        blocks=effective[0], outcomes=window.known,
+        windows=independent, outcomes=window.known,
     )  # fmt: skip
-
-
-def _blocks(side: Losses, length: int) -> tuple[int, float]:
-    """How many blocks there are, and the variance of their mean loss, weighted by their rows."""
-    block = (side.days - side.days[0]) // length
-    _, at = np.unique(block, return_inverse=True)
-    rows, total = (np.bincount(at, values) for values in (side.rows, side.total))
-    if len(rows) < 2:
-        return 1, 0.0
-    residual = (total - side.mean * rows) / rows.mean()
-    return len(rows), float((residual**2).sum() / (len(rows) - 1))

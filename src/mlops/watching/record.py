@@ -48,14 +48,14 @@ class Day(Strict, frozen=True):
 
 
 class Performance(Strict, frozen=True):
-    """Mean loss over the window less that over the test at release, with its interval; `blocks` it rests on."""
+    """Mean loss of the window less that of the test at release, with its interval, which `windows` of the past give."""
 
     loss: float
     released: float
     difference: float
     low: float
     high: float
-    blocks: float
+    windows: float
     outcomes: Count
 
     @property

@@ -85,7 +85,7 @@ def week():
 
 @pytest.fixture
 def asked():
-    return check.Question(LIMITS, "@owner", 3, datetime(2026, 6, 8, 12, tzinfo=UTC))
+    return check.Question(LIMITS, "@owner", datetime(2026, 6, 8, 12, tzinfo=UTC))
 
 
 @pytest.fixture

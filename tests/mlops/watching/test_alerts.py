@@ -118,7 +118,7 @@ def test_what_could_not_be_delivered_is_said_and_tried_again_where_it_failed_alo
 
 
 def test_drift_of_many_columns_is_one_cause_and_a_worse_loss_another():
-    worse = Performance(loss=0.6, released=0.5, difference=0.1, low=0.02, high=0.18, blocks=2, outcomes=700)
+    worse = Performance(loss=0.6, released=0.5, difference=0.1, low=0.02, high=0.18, windows=17, outcomes=700)
     found = monitor(finding("drift", "heat"), finding("score", "score of 1"), action="retrain", performance=worse)
     assert [alert.title for alert in alerts.of(found)] == ["worse: retrain", "drift: retrain"]
 

@@ -24,6 +24,7 @@ def test_what_is_kept_is_what_was_made(artifacts, tmp_path, base):
         assert (getattr(made.train, name) == getattr(kept.train, name)).all()
     assert all((table == made.train.columns[name]).all() for name, table in kept.train.columns.items())
     assert (made.test.total == kept.test.total).all()
+    assert (made.past.squares == kept.past.squares).all()
 
 
 def test_what_is_kept_needs_no_training_rows_any_more(artifacts, tmp_path):

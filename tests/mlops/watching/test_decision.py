@@ -4,8 +4,8 @@ from mlops.watching.decision import decide
 from mlops.watching.record import Finding, Performance, Window
 
 WEEK = Window(model="v1.0.0", start="2026-06-01", end="2026-06-07", days=7, rows=700)
-WORSE = Performance(loss=0.6, released=0.5, difference=0.1, low=0.02, high=0.18, blocks=2.3, outcomes=700)
-SAME = Performance(loss=0.5, released=0.5, difference=0.0, low=-0.08, high=0.08, blocks=2.3, outcomes=700)
+WORSE = Performance(loss=0.6, released=0.5, difference=0.1, low=0.02, high=0.18, windows=17, outcomes=700)
+SAME = Performance(loss=0.5, released=0.5, difference=0.0, low=-0.08, high=0.08, windows=17, outcomes=700)
 
 
 def finding(kind, column="heat", ratio=2.0):

@@ -13,36 +13,43 @@ def losses(means, rows=100, spread=0.1, seed=0):
     return Losses(np.arange(len(means)), np.full(len(means), rows), each.sum(1), (each**2).sum(1))
 
 
+PAST = losses(0.4 + 0.04 * np.sin(np.arange(120) / 2))
 TEST = losses(0.5 + 0.05 * np.sin(np.arange(30)))
 
 
 def test_the_same_loss_is_not_worse():
-    found = compare(losses([0.48, 0.53, 0.5, 0.49, 0.52, 0.5, 0.49]), TEST, 3, 0.95)
+    found = compare(losses([0.48, 0.53, 0.5, 0.49, 0.52, 0.5, 0.49]), TEST, PAST, 0.95)
     assert found.low < found.difference < found.high
     assert not found.worse
 
 
 def test_a_larger_loss_is_worse_and_a_smaller_one_is_not():
-    assert compare(losses([0.7] * 7), TEST, 3, 0.95).worse
-    assert not compare(losses([0.3] * 7), TEST, 3, 0.95).worse
+    assert compare(losses([0.7] * 7), TEST, PAST, 0.95).worse
+    assert not compare(losses([0.3] * 7), TEST, PAST, 0.95).worse
 
 
-def test_rows_of_one_day_are_no_evidence_beyond_that_day():
-    """Days differ by far more than their rows' sampling error: a wide interval, however many rows they have."""
-    window = losses([0.3, 0.9, 0.4, 0.8, 0.5, 0.9, 0.7], rows=10_000)
-    assert not compare(window, losses(np.tile([0.3, 0.9, 0.4], 10)[:20]), 1, 0.95).worse
+def test_where_weeks_differ_by_nature_a_large_difference_is_ordinary():
+    restless = losses(0.4 + 0.2 * np.sin(np.arange(120) / 5))
+    assert compare(losses([0.6] * 7), TEST, PAST, 0.95).worse
+    assert not compare(losses([0.6] * 7, rows=100_000), TEST, restless, 0.95).worse
 
 
-def test_interval_is_students():
-    window, test = losses([0.6, 0.8], spread=0), losses([0.4, 0.5, 0.6], spread=0)
-    found = compare(window, test, 1, 0.95)
-    pooled = (0.02 + 0.02) / 3
-    half = 3.182446 * np.sqrt(pooled * (1 / 2 + 1 / 3))  # t of 3 degrees of freedom
+def test_interval_is_that_of_a_future_mean():
+    past = losses(np.tile([0.3, 0.5], 10), spread=0)  # 20 days: windows of 2, which all have the mean 0.4
+    assert compare(losses([0.6, 0.8], spread=0), losses([0.4, 0.6], spread=0), past, 0.95).windows == 10
+    found = compare(losses([0.6, 0.8], spread=0), losses([0.4, 0.6], spread=0), past, 0.95, timed=False)
+    spread = 0.1 * np.sqrt(20 / 19) * 0.5 / 0.4
+    half = 2.093024 * np.sqrt(spread**2 * (1 / 2 + 1 / 2) + 0.01 / 200)  # t of 19 degrees of freedom
     assert (found.low, found.high) == pytest.approx((0.2 - half, 0.2 + half))
 
 
+def test_few_outcomes_widen_the_interval():
+    few, many = (compare(losses([0.6] * 7, rows=n, spread=0.5), TEST, PAST, 0.95) for n in (5, 5000))
+    assert few.high - few.low > 1.5 * (many.high - many.low)
+
+
 def test_one_day_is_too_little_to_compare():
-    assert compare(losses([0.9]), TEST, 3, 0.95) is None
+    assert compare(losses([0.9]), TEST, PAST, 0.95) is None
 
 
 def test_rows_without_an_outcome_are_left_out(model, week):
