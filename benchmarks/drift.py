@@ -275,7 +275,8 @@ def _many(n_rows: int) -> dict[str, float]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "predicting, s": predicting, "counting, s": counting, "levels, s": judged,
-        "peak memory, training the model included, MiB": peak / 1024, "of that by counting, MiB": (peak - before) / 1024,
+        "peak memory, training the model included, MiB": peak / 1024,
+        "of that by counting, MiB": (peak - before) / 1024,
     }  # fmt: skip
 
 

@@ -60,16 +60,7 @@ def calibrate(train: Daily, plan: Layout, length: int, n_rows: int, false_alarms
     days = len(train.days)
     span = max(1, min(length, days // FEWEST_WINDOWS)) if timed else 1
     starts = np.arange(days - span + 1)
-    typical = float(np.median(sums(train.rows[:, None], span)))
-    window: dict[str, Any] = {}
-    usual: dict[str, Any] = {}
-    random = np.random.default_rng(SEED)
-    for name, counts in train.columns.items():
-        window[name] = sums(counts, span)
-        usual[name] = counts.sum(0) - window[name]
-        if n_rows < 0.8 * typical:
-            window[name] = _thinned(window[name], n_rows, random)
-    sizes = measure(window, usual, plan)
+    sizes = measure(*_past(train, span, n_rows), plan)
     if timed:
         sizes["volume", ROWS] = quality.volume(train.rows, starts, span)
     apart = np.abs(starts[:, None] - starts) >= span
@@ -82,12 +73,34 @@ def calibrate(train: Daily, plan: Layout, length: int, n_rows: int, false_alarms
         ratio = _ratio(values, least, apart, independent, false_alarms * FAMILIES[family])
         level = np.maximum(least, ratio * np.sqrt((values**2).mean(0)))
         found |= dict(zip(chosen, level.tolist(), strict=True))
+    target = _rates(train, span, length, independent, false_alarms * FAMILIES["target"])
+    usual = drift.rates(train.target.sum(0), train.target.shape[-1] == 3)
+    return Levels(length, span, independent, found, target, usual)
+
+
+def _past(train: Daily, span: int, n_rows: int) -> tuple[dict[str, Ints], dict[str, Ints]]:
+    """Counts of every past window with `n_rows` rows at most, and of the days outside of it, by column."""
+    random = np.random.default_rng(SEED)
+    fewer = n_rows < 0.8 * float(np.median(sums(train.rows[:, None], span)))
+    window: dict[str, Any] = {}
+    usual: dict[str, Any] = {}
+    for name, counts in train.columns.items():
+        whole = sums(counts, span)
+        usual[name] = counts.sum(0) - whole
+        window[name] = _thinned(whole, n_rows, random) if fewer else whole
+    return window, usual
+
+
+def _rates(train: Daily, span: int, length: int, independent: float, false_alarms: float) -> Floats:
+    """Level of the change of each rate over `length` days: Student's t of the windows' spread, which shrinks with
+    the square root of the days. Two-sided.
+    """
+    from scipy.stats import t
+
     rates = drift.rates(sums(train.target, span), train.target.shape[-1] == 3)
     spread = rates.std(0) * np.sqrt(independent / (independent - 1))
-    error = spread * np.sqrt(span / length + 1 / independent)
-    tail = _t(independent - 1, false_alarms * FAMILIES["target"] / 2 / rates.shape[-1])
-    usual_rates = drift.rates(train.target.sum(0), train.target.shape[-1] == 3)
-    return Levels(length, span, independent, found, tail * error, usual_rates)
+    tail = float(t.isf(false_alarms / 2 / rates.shape[-1], independent - 1))
+    return np.asarray(tail * spread * np.sqrt(span / length + 1 / independent))
 
 
 def _often_frozen(key: Key, sizes: dict[Key, Floats]) -> bool:
@@ -103,12 +116,6 @@ def _ratio(values: Floats, least: Floats, apart: Floats, independent: float, fal
     spread = ratios.std() * np.sqrt(independent / (independent - 1) * (1 + 1 / independent))
     standard = -np.euler_gamma - np.log(-np.log1p(-false_alarms))
     return max(LEAST_RATIO, float(ratios.mean() + np.sqrt(6) / np.pi * standard * spread))
-
-
-def _t(freedom: float, tail: float) -> float:
-    from scipy.stats import t
-
-    return float(t.isf(tail, freedom))
 
 
 def _thinned(window: Ints, n_rows: int, random: np.random.Generator) -> Ints:
