@@ -101,6 +101,12 @@ def lineage(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def monitor(session: nox.Session) -> None:
+    """Look at production, whose store is at STORE_URL: data, drift, loss, and a decision: `-- --days 30`."""
+    run("python", "-m", "pipelines.monitor", *session.posargs)
+
+
+@nox.session(default=False)
 def storage(session: nox.Session) -> None:
     """Show where data and models are kept; `-- push`, `-- pull`; move: `-- s3://bucket/path` (azure, gs, folder)."""
     groups = [f"--group={name}" for name in ("azure", "gs") if any(w.startswith(f"{name}://") for w in session.posargs)]
@@ -129,7 +135,7 @@ def hooks(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def schema(session: nox.Session) -> None:
-    """Write the JSON schema of comparison.json again, after a change of its records."""
+    """Write the JSON schemas of comparison.json and monitor.json again, after a change of their records."""
     run("python", "-m", "pipelines.schema", *session.posargs)
 
 

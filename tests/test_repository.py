@@ -55,8 +55,9 @@ def test_bundle_is_rebuilt_with_the_same_hashes(project: Project) -> None:
     assert "live/2013-09.parquet: differs" in done.stdout
 
 
-def test_json_schema_of_the_report_is_the_one_of_its_records() -> None:
-    assert json.loads((ROOT / "src/mlops/judging/comparison.schema.json").read_bytes()) == schema.schema()
+@pytest.mark.parametrize("path", schema.FILES)
+def test_json_schema_is_the_one_of_its_records(path: str) -> None:
+    assert json.loads((ROOT / path).read_bytes()) == schema.schema(*schema.FILES[path])
 
 
 def test_problem_stays_small_and_makefile_too() -> None:
@@ -80,7 +81,7 @@ def body(path: Path) -> int:
     return len([line for line in text.split("if __name__")[0].splitlines() if line.strip()])
 
 
-@pytest.mark.parametrize("name", ["experiment", "rehearsal", "serving", "verdict"])
+@pytest.mark.parametrize("name", ["drift", "experiment", "rehearsal", "serving", "verdict"])
 def test_benchmark_runs_in_its_quick_form(name: str, project: Project) -> None:
     project.must("dvc", "pull", "--quiet", "data.dvc")
     done = project.run("python", "-m", f"benchmarks.{name}", "--quick", "--json", "claims.json")

@@ -25,6 +25,7 @@ RIGHTS = {
     ("experiment", "experiment-pass"): {},
     ("image", "image"): {"attestations": "write", "contents": "read", "id-token": "write", "packages": "write"},
     ("image", "image-pass"): {},
+    ("monitor", "monitor"): {"actions": "write", "contents": "read", "id-token": "write"},
     ("report", "report"): {"actions": "read", "contents": "read", "pull-requests": "write"},
     ("rollback", "rollback"): {"actions": "read", "contents": "write", "id-token": "write"},
 }
@@ -33,6 +34,7 @@ STARTED_BY = {
     "deploy": {"push", "workflow_dispatch"},
     "experiment": {"pull_request", "push"},
     "image": {"push", "workflow_dispatch"},
+    "monitor": {"schedule", "workflow_dispatch"},
     "report": {"workflow_run"},
     "rollback": {"workflow_dispatch"},
 }

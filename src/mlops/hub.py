@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from github import Auth, Github, UnknownObjectException
+from github import Auth, Github, GithubException, UnknownObjectException
 from github.PullRequest import PullRequest
 from github.Repository import Repository
 
@@ -60,6 +60,18 @@ class Hub:
         except UnknownObjectException:
             return False
         return any(rule.type == "required_reviewers" and rule.reviewers for rule in rules)
+
+    def start(self, workflow: str, **inputs: str) -> str:
+        """Start a workflow of the default branch; a line that says so, or why it couldn't be.
+
+        A dispatch is what GITHUB_TOKEN may start others by: events that it makes otherwise start nothing.
+        """
+        branch = self.repository.default_branch
+        try:
+            self.repository.get_workflow(workflow).create_dispatch(branch, inputs, throw=True)
+        except GithubException as error:
+            return f"{workflow} wasn't started: GitHub answered {error.status}"
+        return f"{workflow} was started"
 
     def publish(self, tag: str, text: str, files: Sequence[Path]) -> str:
         """A GitHub release of an existing tag, with files; its address. What is there already stays as it is."""

@@ -66,6 +66,15 @@ class Serve(Strict, frozen=True):
     ship_interval: Annotated[float, msgspec.Meta(gt=0)]
 
 
+class Monitor(Strict, frozen=True):
+    owner: str
+    days: Positive
+    min_rows: Positive
+    false_alarms: Annotated[float, msgspec.Meta(gt=0, lt=0.5)]
+    strong: Ratio
+    confidence: Level
+
+
 class Params(Strict, frozen=True):
     validate: Validate
     prepare: Prepare
@@ -73,6 +82,7 @@ class Params(Strict, frozen=True):
     judge: Judge
     deploy: Deploy
     serve: Serve
+    monitor: Monitor
 
 
 def load(root: Path = Path()) -> Params:

@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from mlops.contract import BadInput
 
 Role = Literal["production", "challenger"]
+CHUNK = 20_000
 INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -82,6 +83,23 @@ OUTCOMES = sql.Table(
     sql.Column("at", _Moment, nullable=False, index=True),
     sql.Column("value", _Json, nullable=False),
 )
+ALERTS = sql.Table(
+    "alerts",
+    TABLES,
+    sql.Column("day", sql.String, primary_key=True),
+    sql.Column("cause", sql.String, primary_key=True),
+    sql.Column("place", sql.String, primary_key=True),
+)
+MOMENT = sql.func.coalesce(PREDICTIONS.c.event_time, PREDICTIONS.c.at)
+sql.Index("predictions_moment", MOMENT)
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """The prediction whose row is the newest: its version and, in UTC, when it happened, and when it was answered."""
+
+    version: str
+    happened: datetime
+    answered: datetime
 
 
 class Store:
@@ -156,6 +174,48 @@ class Store:
                 at, value = row["outcome_at"], row["outcome"]
                 found = Prediction(**{column.name: row[column.name] for column in PREDICTIONS.c})
                 yield found, at and Outcome(id=found.id, at=at, value=value)
+
+    def newest(self, role: Role = "production") -> Moment | None:
+        """The newest prediction, by the time of its row where it has one, else by the time of the request."""
+        query = sql.select(PREDICTIONS.c.version, MOMENT, PREDICTIONS.c.at)
+        query = query.where(PREDICTIONS.c.role == role).order_by(MOMENT.desc()).limit(1)
+        with self._begin() as connection:
+            found = connection.execute(query).one_or_none()
+        return found and Moment(*found)
+
+    def happened(self, start: datetime, end: datetime, role: Role = "production") -> Iterator[list[Any]]:
+        """Predictions by the time of their rows, or of their requests, from `start` (inclusive) to `end` (exclusive).
+
+        Lists of (version, time, row, output, outcome), the last three as JSON, the outcome None where none is known.
+        """
+        plain = [sql.type_coerce(column, sql.Text) for column in (PREDICTIONS.c.row, PREDICTIONS.c.output)]
+        query = (
+            sql.select(PREDICTIONS.c.version, MOMENT, *plain, sql.type_coerce(OUTCOMES.c.value, sql.Text))
+            .outerjoin(OUTCOMES, OUTCOMES.c.id == PREDICTIONS.c.id)
+            .where(start <= MOMENT, end > MOMENT, PREDICTIONS.c.role == role)
+        )
+        with self._begin() as connection:
+            for part in connection.execution_options(yield_per=CHUNK).execute(query).partitions():
+                yield list(part)
+
+    def count(self, start: datetime, end: datetime, role: Role = "production") -> tuple[int, datetime | None]:
+        """How many rows there are in a window, as `happened` counts, and the time of the first."""
+        query = sql.select(sql.func.count(), sql.func.min(MOMENT))
+        with self._begin() as connection:
+            found = connection.execute(query.where(start <= MOMENT, end > MOMENT, PREDICTIONS.c.role == role)).one()
+        return found[0], found[1]
+
+    def told(self, day: str) -> set[tuple[str, str]]:
+        """The (cause, place) pairs of the alerts that were delivered on this day."""
+        with self._begin() as connection:
+            rows = connection.execute(sql.select(ALERTS.c.cause, ALERTS.c.place).where(ALERTS.c.day == day))
+            return {(cause, place) for cause, place in rows}
+
+    def tell(self, day: str, cause: str, place: str) -> None:
+        """Remember an alert as delivered."""
+        insert = INSERTS[self._engine.dialect.name]
+        with self._begin() as connection:
+            connection.execute(insert(ALERTS).on_conflict_do_nothing(), {"day": day, "cause": cause, "place": place})
 
     def _begin(self) -> Any:
         """A transaction, after the tables are there."""

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from mlops.contract import BadInput
-from mlops.store import Outcome, Prediction, Store
+from mlops.store import Moment, Outcome, Prediction, Store
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -19,7 +19,7 @@ def store(request, tmp_path):
         return Store.connect(f"sqlite:///{tmp_path}/store.db")
     made = Store.connect(request.getfixturevalue("postgres"))
     with made._begin() as connection:
-        connection.exec_driver_sql("TRUNCATE predictions, outcomes")
+        connection.exec_driver_sql("TRUNCATE predictions, outcomes, alerts")
     return made
 
 
@@ -53,6 +53,35 @@ def test_a_window_holds_its_start_and_not_its_end_and_brings_outcomes(store):
     store.add([], [Outcome(id="1", at=NOON, value=0)])
     found = list(store.between(NOON, NOON + timedelta(hours=2)))
     assert [(row.id, known and known.value) for row, known in found] == [("0", None), ("1", 0)]
+
+
+def test_the_newest_row_counts_by_its_own_time_where_it_has_one(store):
+    assert store.newest() is None
+    late = prediction("a", version="v2.0.0", at=NOON + timedelta(days=9), event_time=NOON - timedelta(days=9))
+    store.add([late, prediction("b"), prediction("c", role="challenger", at=NOON + timedelta(days=1))])
+    assert store.newest() == Moment("v1.0.0", NOON, NOON)
+
+
+def test_what_happened_in_a_window_comes_with_outcomes_whenever_it_was_answered(store):
+    hours = {"a": -1, "b": 0, "c": 1, "d": 2}
+    for id, hour in hours.items():
+        own = {"event_time": NOON + timedelta(hours=hour), "at": NOON + timedelta(days=9)} if id != "c" else {}
+        store.add([prediction(id, **{"at": NOON + timedelta(hours=hour)} | own)])
+    store.add([], [Outcome(id="b", at=NOON, value="late")])
+    window = (NOON, NOON + timedelta(hours=2))
+    found = sorted(row for part in store.happened(*window) for row in part)
+    assert [(row[1], row[2], row[4]) for row in found] == [
+        (NOON, '{"x":1.0}', '"late"'), (NOON + timedelta(hours=1), '{"x":1.0}', None),
+    ]  # fmt: skip
+    assert store.count(*window) == (2, NOON)
+    assert store.count(NOON + timedelta(days=5), NOON + timedelta(days=6)) == (0, None)
+
+
+def test_an_alert_is_remembered_for_its_day_cause_and_place(store):
+    for _ in range(2):
+        store.tell("2026-05-01", "drift", "here")
+    assert store.told("2026-05-01") == {("drift", "here")}
+    assert store.told("2026-05-02") == set()
 
 
 @pytest.mark.parametrize("value", [1, 1.0, "late", True, None])

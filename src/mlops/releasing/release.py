@@ -5,7 +5,7 @@ tag alone brings code, data and model back.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,11 +111,11 @@ def compare(root: Path, version: str, commit: str, candidate: Workspace, say: Sa
     return msgspec.structs.replace(found, decision=gate.after_merge(found, limits.deploy.margin))
 
 
-def fetch(root: Path, commit: str, folder: Path) -> Path:
-    """The artifacts of a release commit that a comparison needs, from storage, into `folder`/artifacts."""
+def fetch(root: Path, commit: str, folder: Path, needed: Collection[str] = NEEDED) -> Path:
+    """Artifacts of a release commit, from storage, into `folder`/artifacts; by default what a comparison needs."""
     objects = Objects(root, commit)
     for name, md5 in registry.outputs(root, commit).items():
-        if Path(name).name in NEEDED:
+        if Path(name).name in needed:
             save(folder / name, objects.get(md5))
     return folder
 

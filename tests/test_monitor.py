@@ -1,0 +1,78 @@
+"""The monitor as people and workflows run it: from a store and a released version to its files, or a clear end."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+
+from mlops.artifact import Model
+from mlops.store import Outcome, Prediction, Store
+from tests.conftest import Project
+
+
+@pytest.fixture
+def released(project: Project) -> Project:
+    """A project whose work tree is version v1.0.0, in production."""
+    project.must("dvc", "pull", "--quiet")
+    project.must("python", "-m", "pipelines.release")
+    project.must("python", "-m", "pipelines.promote", "prod", "v1.0.0")
+    return project
+
+
+def replay(project: Project, month: str) -> None:
+    """What the service would have stored of a month."""
+    rows, model = pd.read_parquet(project.root / month), Model.load(project.root / "artifacts")
+    inputs = rows[model.info.schema.inputs].astype(object)
+    inputs = inputs.where(inputs.notna(), None).to_dict("records")
+    now = pd.Timestamp.now("UTC").to_pydatetime()
+    times = [time.to_pydatetime() for time in rows["time_hour"]]
+    predictions = [
+        Prediction(id=f"{month}{i}", version="v1.0.0", at=now, event_time=times[i], row=inputs[i],
+                   output={"probabilities": {"0": a, "1": b}})
+        for i, (a, b) in enumerate(model.predict(rows).tolist())
+    ]  # fmt: skip
+    outcomes = [Outcome(id=f"{month}{i}", at=now, value=int(value)) for i, value in enumerate(rows["late"])]
+    Store.connect(f"sqlite:///{project.root}/store.db").add(predictions, outcomes)
+
+
+def test_without_a_store_it_ends_and_says_how_to_set_one(project: Project) -> None:
+    done = project.run("nox", "-s", "monitor", STORE_URL="")
+    assert done.returncode == 0
+    assert done.stdout.startswith("not configured: set STORE_URL")
+
+
+def test_an_empty_store_is_said_to_be_empty(project: Project) -> None:
+    said = project.must("python", "-m", "pipelines.monitor", STORE_URL="sqlite:///store.db")
+    assert "the store is empty" in said
+
+
+@pytest.mark.parametrize("url", ["postgresql+psycopg://user:secret@127.0.0.1:1/none", "sqlite:////no/such/folder/a.db"])
+def test_a_store_that_can_not_be_read_is_an_error_of_one_line(project: Project, url: str) -> None:
+    done = project.run("python", "-m", "pipelines.monitor", STORE_URL=url)
+    assert done.returncode == 1
+    assert re.fullmatch(r"error: STORE_URL: the store can't be read: [^\n]*\n", done.stderr)
+    assert "secret" not in done.stderr
+
+
+def test_a_version_that_is_not_known_here_is_named(project: Project) -> None:
+    project.must("dvc", "pull", "--quiet")
+    replay(project, "live/2013-06.parquet")
+    done = project.run("python", "-m", "pipelines.monitor", STORE_URL="sqlite:///store.db")
+    assert done.returncode == 1
+    assert done.stderr == "error: v1.0.0: no such version; known: none yet\n"
+
+
+def test_june_calls_for_retraining_and_the_week_before_does_not(released: Project) -> None:
+    for month in ("data/2013-05.parquet", "live/2013-06.parquet"):
+        replay(released, month)
+    store, outputs = {"STORE_URL": "sqlite:///store.db"}, released.root / "outputs"
+    command = ("python", "-m", "pipelines.monitor")
+    said = released.must(*command, "--days", "30", **store, GITHUB_OUTPUT=str(outputs))
+    assert said.startswith("### Retrain\n\n- loss 0.5")
+    assert outputs.read_text() == "decision=retrain\n"
+    found = json.loads((released.root / "monitor/monitor.json").read_bytes())
+    assert {finding["column"] for finding in found["findings"] if finding["text"]} >= {"temp", "dewp"}
+    before = released.must(*command, "--until", "2013-05-31", "--folder", "before", **store)
+    assert before.startswith("### Nothing to do\n")
+    assert (released.root / "before/page.html").exists()
