@@ -119,7 +119,7 @@ def test_only_jobs_that_push_keep_credentials_and_may_write_contents() -> None:
     kept = {place: step["with"]["persist-credentials"] for place, job in JOBS.items() for step in checkouts(job)}
     assert {place for place, keeps in kept.items() if keeps} == PUSHERS
     assert {place for place, job in JOBS.items() if job["permissions"].get("contents") == "write"} == PUSHERS
-    assert len([step for job in JOBS.values() for step in checkouts(job)]) == 8
+    assert len([step for job in JOBS.values() for step in checkouts(job)]) == 9
     told = re.findall(r"persist-credentials: true(.*)", "".join(path.read_text() for path in FILES.values()))
     assert all(re.match(r" # to push", reason) for reason in told)
 
