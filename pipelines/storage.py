@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from mlops.console import say
-from mlops.releasing import moving, oidc, storage
+from mlops.releasing import oidc, storage
 
 COMMIT = f"{storage.CONFIG} reads data and models from the remote `storage` now: commit it, and push again"
 
@@ -31,6 +31,8 @@ def main(options: argparse.Namespace, root: Path) -> int:
             oidc.export(os.environ)
             storage.pull(root, fetch=False)
         case url:
+            from mlops.releasing import moving
+
             say(moving.move(root, moving.target(url, options.endpoint, options.account)))
     return 0
 

@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
-from rich.console import Console
-from rich.live import Live
-from rich.markdown import Markdown
-from rich.table import Table
+if TYPE_CHECKING:
+    from rich.table import Table
 
 Say = Callable[[str, str], None]
 
@@ -19,13 +18,17 @@ Say = Callable[[str, str], None]
 @contextmanager
 def progress() -> Iterator[Say]:
     """Show what each side is at: a live table in a terminal, else one line a step."""
-    console, start = Console(stderr=True), time.monotonic()
-    current: dict[str, str] = {}
-    if not console.is_terminal or console.is_dumb_terminal:
+    if not _draws(sys.stderr):
         yield lambda side, step: print(f"{side}: {step}", file=sys.stderr, flush=True)
         return
+    from rich.console import Console
+    from rich.live import Live
+    from rich.table import Table
 
-    def table() -> Table:
+    console, start = Console(stderr=True), time.monotonic()
+    current: dict[str, str] = {}
+
+    def table() -> "Table":
         grid = Table.grid(padding=(0, 2))
         for side, step in current.items():
             grid.add_row(f"[bold]{side}", step, f"[dim]{time.monotonic() - start:.0f} s")
@@ -37,10 +40,12 @@ def progress() -> Iterator[Say]:
 
 def show(markdown: str) -> None:
     """Print a report: rendered in a terminal, else as it is."""
-    console = Console()
-    if console.is_terminal and not console.is_dumb_terminal:  # which neither folds sections nor draws charts
+    if _draws(sys.stdout):  # which neither folds sections nor draws charts
+        from rich.console import Console
+        from rich.markdown import Markdown
+
         titled = re.sub(r"<details><summary>(.*)</summary>", r"#### \1", markdown).replace("</details>", "")
-        console.print(Markdown(re.sub(r"```mermaid.*?```", "", titled, flags=re.DOTALL)))
+        Console().print(Markdown(re.sub(r"```mermaid.*?```", "", titled, flags=re.DOTALL)))
     else:
         print(markdown)
 
@@ -69,3 +74,8 @@ def say(text: str) -> None:
 def fail(message: str) -> None:
     """Say what failed, on standard error."""
     print(f"failed: {message}", file=sys.stderr)
+
+
+def _draws(stream: TextIO) -> bool:
+    """Is this a terminal that moves its cursor? Asked before rich is imported, which takes longer than most commands."""
+    return stream.isatty() and os.environ.get("TERM") not in (None, "", "dumb", "unknown")

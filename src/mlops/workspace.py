@@ -92,6 +92,7 @@ class Workspace:
         mark = folder.with_name(f"{folder.name}.tree")
         if folder.exists() and mark.exists() and mark.read_text(encoding="utf-8") == tree:
             (folder / "params.yaml").write_text(git(root, "show", f"{tree}:params.yaml") + "\n", encoding="utf-8")
+            (folder / ".dvc/config.local").write_text(_dvc_config(root, folder), encoding="utf-8")
             return cls(root, tree, folder)
         mark.unlink(missing_ok=True)
         laid = cls.lay(root, tree, folder)

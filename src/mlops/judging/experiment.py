@@ -20,6 +20,7 @@ from mlops.judging.record import Changes, Comparison, Facts, Side
 from mlops.workspace import StepFailed, Workspace, git
 
 SCRATCH = ".dvc/tmp/experiment"
+BASE = ".dvc/cache/experiment/base"  # in the folder that the workflows keep
 JUDGE_PARAMS = ("judge", "prepare", "validate")
 Say = Callable[[str, str], None]
 
@@ -52,7 +53,7 @@ def default_base(root: Path) -> str:
 
 def warm(request: Request, say: Say) -> None:
     """Train the base alone, as `run` would, so that DVC's cache has it when pull requests come."""
-    base = Workspace.keep(request.root, _merge_base(request.root, request.base), request.root / SCRATCH / "base")
+    base = Workspace.keep(request.root, _merge_base(request.root, request.base), request.root / BASE)
     _set_sample(base, base.params()["judge"], request)
     _reproduce(base, "train", say)
 
@@ -69,7 +70,7 @@ def run(request: Request, say: Say) -> Comparison:
     status = subprocess.Popen(["dvc", "status", "--quiet", "data.dvc"], cwd=root, stderr=subprocess.DEVNULL)
     base_id = _merge_base(root, request.base)
     head_tree = workspace.snapshot(root)
-    base = Workspace.keep(root, base_id, scratch / "base")
+    base = Workspace.keep(root, base_id, root / BASE)
     head = Workspace.lay(root, head_tree, scratch / "head")
     facts = facts_of(request, base_id, head_tree, base, head)
     if status.wait() and _take_data(head):
@@ -125,7 +126,7 @@ def _test_rows(base: Workspace, head: Workspace, moved: set[str], say: Say) -> P
     """The head's test rows as the base splits them: from the head's own run, unless it changed how that is done."""
     if not any("prepare" in name or name.startswith(("src/mlops/", "pipelines/")) for name in moved):
         return head.folder / "artifacts/test.parquet"
-    neutral = Workspace.lay(base.root, base.tree, base.folder.with_name("neutral"))
+    neutral = Workspace.lay(base.root, base.tree, base.root / SCRATCH / "neutral")
     for path in ("data.dvc", "src/problem/schema.py"):
         shutil.copy2(head.folder / path, neutral.folder / path)
     _step("head", lambda: neutral.reproduce("prepare", lambda stage: say("test", stage)))

@@ -4,8 +4,6 @@ import re
 import tempfile
 from pathlib import Path
 
-from dvc.config import Config
-
 from mlops import pointers
 from mlops.contract import BadInput
 from mlops.releasing import storage
@@ -103,7 +101,7 @@ def _carry(old: Bucket, new: Bucket, known: set[str]) -> None:
 def _configure(root: Path, to: Remote) -> None:
     """Write .dvc/config, and the dependency group that the place takes into pyproject.toml."""
     options = {"url": to.url, "verify": "true", "endpointurl": to.endpoint, "account_name": to.account}
-    with Config(str(root / ".dvc")).edit("repo") as config:
+    with storage.config(root).edit("repo") as config:
         config["core"]["remote"] = "storage"
         config["remote"]["storage"] = {name: value for name, value in options.items() if value}
     project = root / "pyproject.toml"

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import fsspec
-
 from mlops.contract import BadInput
 from mlops.pointers import relative
 
@@ -68,6 +66,8 @@ class Remote:
 
         Credentials are found by the libraries of the clouds: environment, configuration files, the machine's role.
         """
+        import fsspec
+
         if not self.scheme:
             return fsspec.filesystem("file", auto_mkdir=True), self.url
         if self.scheme not in PROTOCOLS:

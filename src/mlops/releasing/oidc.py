@@ -8,8 +8,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import requests
-
 from mlops.contract import BadInput
 
 REQUEST_URL, REQUEST_TOKEN = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
@@ -74,6 +72,8 @@ def _token(audience: str, environment: Mapping[str, str]) -> str:
     ----------
     docs.github.com: OpenID Connect, "Using environment variables on the runner".
     """
+    import requests
+
     headers = {"Authorization": f"Bearer {environment[REQUEST_TOKEN]}"}
     try:
         answer = requests.get(environment[REQUEST_URL], {"audience": audience}, headers=headers, timeout=30)

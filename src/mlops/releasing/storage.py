@@ -7,9 +7,7 @@ data or model of its own makes `storage` the remote of everything.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
-
-from dvc.config import Config
+from typing import TYPE_CHECKING, Protocol
 
 from mlops import pointers
 from mlops.contract import BadInput, save
@@ -17,6 +15,9 @@ from mlops.releasing.branch import FOLDER, MOVE_ON, Branch
 from mlops.releasing.bucket import Bucket, digest
 from mlops.releasing.objects import SEED, Remote
 from mlops.workspace import git
+
+if TYPE_CHECKING:
+    from dvc.config import Config
 
 CONFIG = ".dvc/config"
 RECORD = ".dvc/tmp/pushed"
@@ -55,7 +56,7 @@ def settle(root: Path) -> bool:
     """Make `storage` the default remote if the tree needs more than what is bundled. Says whether it was changed."""
     if not _is_bundled(root) or pointers.needed(root).keys() <= _bundled(root):
         return False
-    with Config(str(root / ".dvc")).edit("repo") as edited:
+    with config(root).edit("repo") as edited:
         edited["core"]["remote"] = "storage"
     return True
 
@@ -123,9 +124,16 @@ def outgrown(root: Path) -> str:
     return f"{size / 1e6:.0f} MB in {remote(root).place}, which never shrinks: {MOVE_ON}" if size > MANY_BYTES else ""
 
 
+def config(root: Path) -> "Config":
+    """DVC's own reading of its configuration; not imported where a job only lays out the branch."""
+    from dvc.config import Config
+
+    return Config(str(root / ".dvc"))
+
+
 def places(root: Path) -> list[Path]:
     """Folders of this machine that hold objects: DVC's cache, the branch's folder, and what is bundled."""
-    cache = Config(str(root / ".dvc"))["cache"].get("dir") or root / ".dvc/cache"
+    cache = config(root)["cache"].get("dir") or root / ".dvc/cache"
     return [Path(cache), root / FOLDER, root / SEED]
 
 
@@ -148,7 +156,7 @@ def _lacking(storage: Storage, paths: dict[str, str], held: list[Path], check: b
 
 def _is_bundled(root: Path) -> bool:
     """Is everything read from .dvc/seed, as in a fresh clone?"""
-    return bool(Config(str(root / ".dvc"))["core"].get("remote") == "seed")
+    return bool(config(root)["core"].get("remote") == "seed")
 
 
 def _bundled(root: Path) -> set[str]:
