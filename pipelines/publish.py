@@ -15,17 +15,19 @@ from mlops.judging import publishing
 
 def main(root: Path = Path()) -> None:
     event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))["workflow_run"]
-    hub = Hub.connect()
-    pull = hub.pull_request_of(event)
-    if pull is None:
-        print(f"{event['head_sha']} is no longer the head of an open pull request: nothing to say")
-        return
-    fork = event["head_repository"]["full_name"] != os.environ["GITHUB_REPOSITORY"]
-    run = publishing.Run(event["html_url"], event["conclusion"] or "unknown", event["head_sha"], fork)
-    files = [file.filename for file in pull.get_files()]
-    text = publishing.compose(run, hub.artifact(event["id"], "comparison", publishing.MOST_BYTES), files)
-    save(root / "experiment/report.md", text.encode())
-    print(commenting.post(pull, root / "experiment/report.md", root / ".tools/cml"))
+    cml, report = root / ".tools/cml", root / "experiment/report.md"
+    with commenting.install(cml) as installed:
+        hub = Hub.connect()
+        pull = hub.pull_request_of(event)
+        if pull is None:
+            print(f"{event['head_sha']} is no longer the head of an open pull request: nothing to say")
+            return
+        fork = event["head_repository"]["full_name"] != os.environ["GITHUB_REPOSITORY"]
+        run = publishing.Run(event["html_url"], event["conclusion"] or "unknown", event["head_sha"], fork)
+        files = [file.filename for file in pull.get_files()]
+        text = publishing.compose(run, hub.artifact(event["id"], "comparison", publishing.MOST_BYTES), files)
+        save(report, text.encode())
+        print(commenting.post(pull, report, cml, installed))
 
 
 if __name__ == "__main__":

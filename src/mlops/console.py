@@ -77,5 +77,5 @@ def fail(message: str) -> None:
 
 
 def _draws(stream: TextIO) -> bool:
-    """Is this a terminal that moves its cursor? Asked before rich is imported, which takes longer than most commands."""
+    """Is this a terminal that moves its cursor? Asked without rich, whose import takes longer than most commands."""
     return stream.isatty() and os.environ.get("TERM") not in (None, "", "dumb", "unknown")

@@ -24,7 +24,11 @@ class Hub:
         """Connect as the job, by the variables that every GitHub runner sets and GITHUB_TOKEN."""
         token = environment["GITHUB_TOKEN"]
         github = Github(
-            auth=Auth.Token(token), base_url=environment["GITHUB_API_URL"], retry=2, seconds_between_requests=0, seconds_between_writes=0
+            auth=Auth.Token(token),
+            base_url=environment["GITHUB_API_URL"],
+            retry=2,
+            seconds_between_requests=0,
+            seconds_between_writes=0,
         )
         return cls(github.get_repo(environment["GITHUB_REPOSITORY"], lazy=True), token)
 

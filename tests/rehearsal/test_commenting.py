@@ -28,7 +28,9 @@ def pull(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[GitH
 def post(tmp_path: Path, number: int, text: str, cml: Path) -> str:
     report = tmp_path / "report.md"
     report.write_text(text)
-    return commenting.post(Hub.connect(os.environ).repository.get_pull(number), report, cml)
+    pull = Hub.connect(os.environ).repository.get_pull(number)
+    with commenting.install(cml) as installed:
+        return commenting.post(pull, report, cml, installed)
 
 
 def bodies(pull: tuple[GitHub, int]) -> list[str]:
