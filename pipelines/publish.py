@@ -9,14 +9,15 @@ from pathlib import Path
 
 from mlops import commenting
 from mlops.contract import save
-from mlops.hub import Hub
 from mlops.judging import publishing
 
 
 def main(root: Path = Path()) -> None:
-    event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))["workflow_run"]
     cml, report = root / ".tools/cml", root / "experiment/report.md"
     with commenting.install(cml) as installed:
+        from mlops.hub import Hub  # GitHub's client takes its time to be imported, as npm does beside it
+
+        event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))["workflow_run"]
         hub = Hub.connect()
         pull = hub.pull_request_of(event)
         if pull is None:

@@ -6,10 +6,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from github.PullRequest import PullRequest
+from typing import TYPE_CHECKING
 
 from mlops.judging import publishing
+
+if TYPE_CHECKING:
+    from github.PullRequest import PullRequest
 
 Install = subprocess.Popen[str]
 
@@ -34,7 +36,7 @@ def install(cml: Path) -> Iterator[Install | None]:
         yield process
 
 
-def post(pull: PullRequest, report: Path, cml: Path, installed: Install | None) -> str:
+def post(pull: "PullRequest", report: Path, cml: Path, installed: Install | None) -> str:
     """Create or update the comment; its address.
 
     Parameters
@@ -60,7 +62,7 @@ def post(pull: PullRequest, report: Path, cml: Path, installed: Install | None) 
     return comments[place].html_url
 
 
-def _by_cml(pull: PullRequest, report: Path, cml: Path, installed: Install | None) -> str | None:
+def _by_cml(pull: "PullRequest", report: Path, cml: Path, installed: Install | None) -> str | None:
     """The comment's address, or None where CML isn't there or refuses."""
     if installed is None:
         print("CML isn't there: commenting through the API", file=sys.stderr)
