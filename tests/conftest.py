@@ -111,10 +111,13 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def clone(template: Path, folder: Path, shared: Path | None = None) -> Project:
-    """A clone on a branch of its own; with `shared`, DVC's cache is the one that all tests use."""
+    """A clone on a branch of its own; with `shared`, DVC's cache is the one that all tests use, and
+    the base of experiments, once trained, the one of all tests in this process."""
     subprocess.run(["git", "clone", "--quiet", template, folder], env=ENVIRONMENT, check=True)
     if shared:
         (folder / ".dvc/config.local").write_text(f"[cache]\n    dir = {shared / 'dvc-cache'}\n", encoding="utf-8")
+        (folder / ".dvc/cache").mkdir()
+        (folder / ".dvc/cache/experiment").symlink_to(template.parent, target_is_directory=True)
     project = Project(folder)
     project.must("git", "switch", "--quiet", "--create", "change")
     return project

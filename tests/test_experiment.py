@@ -6,7 +6,7 @@ from typing import Any
 
 import jsonschema
 
-from tests.conftest import ROOT, Project
+from tests.conftest import ROOT, SAMPLE, Project
 
 
 def comparison(project: Project) -> dict[str, Any]:
@@ -115,7 +115,8 @@ def test_each_side_runs_in_its_own_locked_environment(project: Project) -> None:
     project.edit("pyproject.toml", '"joblib==1.6.0"', '"joblib==1.5.3"')
     project.must("uv", "lock", "--quiet")
     assert "1.5.3" in (project.root / "uv.lock").read_text()
-    done = project.experiment("--base", "HEAD")
+    command = ("python", "-m", "pipelines.experiment", "--sample", SAMPLE, "--base", "HEAD")
+    done = project.run(*command, UV_COMPILE_BYTECODE="0")  # which would take longer than the trainings
     assert done.returncode == 0, done.stdout + done.stderr
     environments = list((project.root / ".dvc/tmp/environments").iterdir())
     assert len(environments) == 1

@@ -131,7 +131,7 @@ class Workspace:
         groups = [f"--group={name}" for name in ("training", "pipeline", *_cloud(self.folder))]
         self.run(
             ["uv", "sync", "--quiet", "--frozen", "--no-default-groups", *groups],
-            {**os.environ, "UV_PROJECT_ENVIRONMENT": str(prefix), "UV_COMPILE_BYTECODE": "1"},
+            {"UV_COMPILE_BYTECODE": "1", **os.environ, "UV_PROJECT_ENVIRONMENT": str(prefix)},
         )
         return prefix
 

@@ -25,6 +25,7 @@ class Author:
     def __init__(self, github: Sandbox, project: Project) -> None:
         self.github, self.project = github, project
         project.edit("params.yaml", "sample_rows: 20000", "sample_rows: 8000")
+        project.edit("params.yaml", "trainings: 5", "trainings: 2")
         project.commit()
         self.main = github.publish(project.root, "HEAD", "main")
         push = {"ref": "refs/heads/main", "repository": {"default_branch": "main"}}
