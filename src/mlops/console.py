@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.live import Live
 from rich.markdown import Markdown
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 Say = Callable[[str, str], None]
@@ -33,6 +34,26 @@ def progress() -> Iterator[Say]:
 
     with Live(get_renderable=table, console=console, transient=True, refresh_per_second=4):
         yield lambda side, step: current.__setitem__(side, step)
+
+
+@contextmanager
+def bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show how much of `total` is done: a bar in a terminal, else a line a tenth. It is told how much more each time."""
+    console, done = Console(stderr=True), 0
+
+    def tell(more: int) -> None:
+        nonlocal done
+        before, done = done, done + more
+        if 10 * before // total < 10 * done // total:
+            print(f"{done:,} of {total:,} {what}", file=sys.stderr, flush=True)
+
+    if not console.is_terminal or console.is_dumb_terminal:
+        yield tell
+        return
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as shown:
+        task = shown.add_task(what, total=total)
+        yield lambda more: shown.advance(task, more)
 
 
 def show(markdown: str) -> None:
