@@ -38,7 +38,7 @@ def progress() -> Iterator[Say]:
 
 @contextmanager
 def bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show how much of `total` is done: a bar in a terminal, else a line a tenth. It is told how much more each time."""
+    """Show how much of `total` is done: a bar in a terminal, else a line a tenth; what it yields is told of more."""
     console, done = Console(stderr=True), 0
 
     def tell(more: int) -> None:
