@@ -29,7 +29,7 @@ h1{font-size:1.5rem;margin:.2rem 0;padding-left:.7rem;border-left:.5rem solid}h2
 svg{display:block;width:100%;max-width:38rem;height:auto}ul{padding-left:1.2rem}
 li{margin:.3rem 0;overflow-wrap:anywhere}p{color:#555}
 table{border-collapse:collapse;width:100%;font-size:.9rem}td,th{padding:.25rem .4rem;border-bottom:1px solid #ddd}
-td,th{text-align:right}td:first-child,th:first-child{text-align:left}.wide{overflow-x:auto}.alarm{color:#c2413b}
+td,th{text-align:right}td:first-child,th:first-child{text-align:left;overflow-wrap:anywhere}.wide{overflow-x:auto}.alarm{color:#c2413b}
 """
 
 
