@@ -77,6 +77,12 @@ def serve(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def replay(session: nox.Session) -> None:
+    """Send the bundled live months, or files, through what `serve` started, as requests: `-- FILES --url URL`."""
+    run("python", "-m", "pipelines.replay", *session.posargs)
+
+
+@nox.session(default=False)
 def release(session: nox.Session) -> None:
     """Make a version of HEAD: train on all rows, meet the champion, tag; `-- --push` sends it to origin."""
     run("python", "-m", "pipelines.release", *session.posargs)
@@ -118,6 +124,12 @@ def azurite(session: nox.Session) -> None:
     """Test the storage against Azurite, which npm installs and which plays Azure's part."""
     run("npm", "install", "--prefix=tests/azurite", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund")
     run("--group=azure", "pytest", "tests/azurite/storage.py", *session.posargs)
+
+
+@nox.session(default=False)
+def browser(session: nox.Session) -> None:
+    """Look at the status page and the monitor's in Chromium, which must be there: `apt-get install chromium`."""
+    run("pytest", "tests/browser/page.py", *session.posargs)
 
 
 @nox.session(default=False)

@@ -1,6 +1,7 @@
 """Look at production: the store's newest closed days against what the model was trained on.
 
-Not a stage (reads the store, tags and the clock): STORE_URL, ALERT_URLS -> FOLDER/monitor.json, summary.md, page.html.
+Not a stage (reads the store, tags and the clock): STORE_URL, ALERT_URLS -> FOLDER/monitor.json, summary.md, page.html;
+and monitor.json into the store, for the service's status page.
 Ends with 0 whatever it finds, also where nothing is configured; with 1 where the store can't be read or an alert isn't
 delivered.
 """
@@ -42,6 +43,7 @@ def main(options: argparse.Namespace, root: Path) -> int:
         console.say(hub.start("retrain.yml", reason=found.decision.reasons[0][:200]))
     told = alerts.of(found, hub.run_url if hub else "")
     failed = alerts.deliver(told, os.environ.get("ALERT_URLS", ""), f"{now:%Y-%m-%d}", store)
+    store.remember(now, (options.folder / "monitor.json").read_bytes())
     for line in failed:
         console.fail(line)
     return int(bool(failed))

@@ -76,3 +76,6 @@ def test_june_calls_for_retraining_and_the_week_before_does_not(released: Projec
     before = released.must(*command, "--until", "2013-05-31", "--folder", "before", **store)
     assert before.startswith("### Nothing to do\n")
     assert (released.root / "before/page.html").exists()
+    kept = Store.connect(f"sqlite:///{released.root}/store.db").checks(5)
+    assert [check["decision"]["action"] for _, check in kept] == ["none", "retrain"]
+    assert kept[1][1] == found

@@ -38,6 +38,29 @@ def progress() -> Iterator[Say]:
         yield lambda side, step: current.__setitem__(side, step)
 
 
+@contextmanager
+def bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show how much of `total` is done: a bar in a terminal, else a line a tenth; what it yields is told of more."""
+    done = 0
+
+    def tell(more: int) -> None:
+        nonlocal done
+        before, done = done, done + more
+        if 10 * before // total < 10 * done // total:
+            print(f"{done:,} of {total:,} {what}", file=sys.stderr, flush=True)
+
+    if not _draws(sys.stderr):
+        yield tell
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(what, total=total)
+        yield lambda more: shown.advance(task, more)
+
+
 def show(markdown: str) -> None:
     """Print a report: rendered in a terminal, else as it is."""
     if _draws(sys.stdout):  # which neither folds sections nor draws charts

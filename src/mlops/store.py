@@ -1,8 +1,9 @@
-"""Predictions and their outcomes in SQL: a file of SQLite, or PostgreSQL where its URL is given.
+"""Predictions, their outcomes and checks of both in SQL: a file of SQLite, or PostgreSQL where its URL is given.
 
 Imports stay light: the service loads this module.
 """
 
+import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -90,6 +91,12 @@ ALERTS = sql.Table(
     sql.Column("cause", sql.String, primary_key=True),
     sql.Column("place", sql.String, primary_key=True),
 )
+CHECKS = sql.Table(
+    "checks",
+    TABLES,
+    sql.Column("at", _Moment, primary_key=True),
+    sql.Column("content", _Json, nullable=False),
+)
 MOMENT = sql.func.coalesce(PREDICTIONS.c.event_time, PREDICTIONS.c.at)
 sql.Index("predictions_moment", MOMENT)
 
@@ -110,6 +117,7 @@ class Store:
     def __init__(self, engine: sql.Engine) -> None:
         self._engine = engine
         self._prepared = False
+        self._preparing = threading.Lock()
 
     @classmethod
     def connect(cls, url: str) -> "Store":
@@ -217,11 +225,24 @@ class Store:
         with self._begin() as connection:
             connection.execute(insert(ALERTS).on_conflict_do_nothing(), {"day": day, "cause": cause, "place": place})
 
+    def remember(self, at: datetime, content: bytes) -> None:
+        """Keep what a check of production found: its monitor.json."""
+        insert = INSERTS[self._engine.dialect.name]
+        with self._begin() as connection:
+            connection.execute(insert(CHECKS).on_conflict_do_nothing(), {"at": at, "content": msgspec.Raw(content)})
+
+    def checks(self, number: int) -> list[tuple[datetime, dict[str, Any]]]:
+        """The newest checks, newest first: when they were made, and their monitor.json."""
+        query = sql.select(CHECKS.c.at, CHECKS.c.content).order_by(CHECKS.c.at.desc()).limit(number)
+        with self._begin() as connection:
+            return [(at, content) for at, content in connection.execute(query)]
+
     def _begin(self) -> Any:
         """A transaction, after the tables are there."""
-        if not self._prepared:
-            TABLES.create_all(self._engine)
-            self._prepared = True
+        with self._preparing:
+            if not self._prepared:
+                TABLES.create_all(self._engine)
+                self._prepared = True
         return self._engine.begin()
 
 

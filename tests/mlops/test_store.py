@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -19,7 +20,7 @@ def store(request, tmp_path):
         return Store.connect(f"sqlite:///{tmp_path}/store.db")
     made = Store.connect(request.getfixturevalue("postgres"))
     with made._begin() as connection:
-        connection.exec_driver_sql("TRUNCATE predictions, outcomes, alerts")
+        connection.exec_driver_sql("TRUNCATE predictions, outcomes, alerts, checks")
     return made
 
 
@@ -82,6 +83,19 @@ def test_an_alert_is_remembered_for_its_day_cause_and_place(store):
         store.tell("2026-05-01", "drift", "here")
     assert store.told("2026-05-01") == {("drift", "here")}
     assert store.told("2026-05-02") == set()
+
+
+def test_checks_come_back_newest_first(store):
+    assert store.checks(2) == []
+    for hour in (1, 3, 2):
+        store.remember(NOON + timedelta(hours=hour), b'{\n "hour": %d, "text": "\\u0000"\n}\n' % hour)
+    found = store.checks(2)
+    assert [(at, check["hour"]) for at, check in found] == [(NOON + timedelta(hours=hour), hour) for hour in (3, 2)]
+
+
+def test_tables_are_made_once_when_two_threads_need_them_at_once(store):
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(store.checks, [1] * 8)) == [[]] * 8
 
 
 @pytest.mark.parametrize("value", [1, 1.0, "late", True, None])

@@ -25,7 +25,8 @@ class Served(Model):
         self.description = {
             "version": release.version, "commit": release.commit, "task": info.task, "classes": info.classes,
             "target": info.schema.target, "inputs": {name: info.schema.columns[name] for name in info.schema.inputs},
-            "rows": info.rows, "data": info.data, "settings": info.settings, "libraries": info.libraries,
+            "schema": info.schema, "rows": info.rows, "data": info.data, "settings": info.settings,
+            "libraries": info.libraries,
         }  # fmt: skip
         self._classes = [str(label) for label in info.classes]
 

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 
 PREFIX = "serving_"
 BOUNDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)  # seconds
@@ -24,6 +25,7 @@ class Metrics:
         self._counts: Counter[tuple[str, Labels]] = Counter({(name, ()): 0 for name in HELP if _plain(name)})
         self._latencies = [0] * (len(BOUNDS) + 1)
         self._seconds = 0.0
+        self.started = datetime.now(UTC)
 
     def count(self, name: str, by: int = 1, **labels: str) -> None:
         self._counts[name, tuple(labels.items())] += by
@@ -31,6 +33,23 @@ class Metrics:
     def observe(self, seconds: float) -> None:
         self._latencies[bisect_left(BOUNDS, seconds)] += 1
         self._seconds += seconds
+
+    def counted(self, name: str) -> dict[Labels, int]:
+        """What was counted under a name, by labels."""
+        return {labels: value for (key, labels), value in self._counts.copy().items() if key == name}
+
+    def latencies(self) -> list[tuple[float, int]]:
+        """Requests to `/predict` that took at most so many seconds, and longer than the bound before."""
+        return list(zip((*BOUNDS, float("inf")), self._latencies, strict=True))
+
+    def within(self, share: float) -> float | None:
+        """The bound in seconds that this share of the requests kept; None before the first."""
+        total, wanted = 0, share * sum(self._latencies)
+        for bound, number in self.latencies():
+            total += number
+            if number and total >= wanted:
+                return bound
+        return None
 
     def text(self, gauges: dict[str, float], version: str | None) -> bytes:
         """Everything, as `/metrics` answers it."""

@@ -1,4 +1,4 @@
-"""The GET routes: health, the served model, metrics, the interface as OpenAPI."""
+"""The GET routes: the status page, health, the served model, metrics, the interface as OpenAPI."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,17 +6,23 @@ from typing import Any
 from litestar import Litestar, MediaType, Request, Response, get
 from litestar.exceptions import HTTPException
 
+from mlops.serving import pages
 from mlops.serving.answers import Served
 from mlops.serving.current import Current
 from mlops.serving.logs import log
 from mlops.serving.refusal import Refused
+from mlops.serving.status import Status
 
 NOT_YET = Refused(503, "", "ready", "no release is served yet; the agent puts one into the folder of releases")
 FAULT = Refused(500, "", "fault", "a fault of the service; its log says more")
 
 
-def application(current: Current, metrics: Callable[[], bytes]) -> Litestar:
+def application(current: Current, metrics: Callable[[], bytes], status: Status) -> Litestar:
     """These routes as one ASGI application."""
+
+    @get("/", media_type=MediaType.HTML)
+    async def page() -> Response[str]:
+        return Response(pages.render(await status.state()), headers=pages.HEADERS)
 
     @get("/health/live", sync_to_thread=False)
     def live() -> dict[str, str]:
@@ -39,7 +45,7 @@ def application(current: Current, metrics: Callable[[], bytes]) -> Litestar:
         return metrics()
 
     handlers: Any = {Refused: _refused, HTTPException: _not_here, Exception: _bug}
-    routes = [live, ready, model, schema, counts]
+    routes = [page, live, ready, model, schema, counts]
     return Litestar(routes, exception_handlers=handlers, openapi_config=None, logging_config=None)
 
 

@@ -24,10 +24,12 @@ from mlops.serving.logs import log
 from mlops.serving.metrics import Metrics
 from mlops.serving.refusal import Refused
 from mlops.serving.shipping import Shipper
+from mlops.serving.status import Status
 from mlops.store import Outcome, Prediction, Store
 
 OPEN = ("/health/live", "/health/ready", "/metrics")  # without a token, for probes and Prometheus
-PATHS = (*OPEN, "/model", "/schema", "/predict", "/outcomes")
+PAGE = "/"  # for people, whose browser gives the token as a password
+PATHS = (*OPEN, PAGE, "/model", "/schema", "/predict", "/outcomes")
 Route = Callable[[Served, bytes], Awaitable[tuple[int, Any]]]
 
 
@@ -45,7 +47,8 @@ class Service:
         failed = partial(self._metrics.count, "ship_failures_total")
         self._shipper = Shipper(self._spool, spool, store, limits.ship_interval, failed)
         self._routes: dict[str, Route] = {"/predict": self._predict, "/outcomes": self._note}
-        self._reads = reads.application(self._current, self._text)
+        shown = Status(self._current, self._metrics, store, releases, spool)
+        self._reads = reads.application(self._current, self._text, shown)
 
     def start(self) -> None:
         """Load the current release, if there is one, and begin to follow and to ship."""
@@ -62,8 +65,9 @@ class Service:
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         path = scope["path"]
         counted: Any = partial(self._send, send, path if path in PATHS else "other", time.perf_counter())
-        if self._token and path not in OPEN and not http.authorised(scope, self._token):
-            await http.refuse(counted, Refused(401, "authorization", "token", "Expected the bearer token"))
+        if self._token and path not in OPEN and not http.authorised(scope, self._token, path == PAGE):
+            refused = Refused(401, "authorization", "token", "Expected the bearer token")
+            await http.refuse(counted, refused, path == PAGE)
         elif path in self._routes:
             await self._post(self._routes[path], scope, receive, counted)
         else:

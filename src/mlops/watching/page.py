@@ -18,15 +18,18 @@ from mlops.watching.record import Finding, Monitor
 
 MOST_BARS = 12
 MOST_PICTURES = 6
+WIDTH = 5.0  # inches of a picture, whose letters so stay legible where it shrinks to a phone's width
+VIEWPORT = "width=device-width,initial-scale=1"
 CALM, ALARM, USUAL = "#3b6ea8", "#c2413b", "#8a8f98"
 COLOURS = {"none": "#2e7d4f", "investigate": "#b7791f", "retrain": ALARM}
 STYLE = """
 :root{color-scheme:light}*{box-sizing:border-box}
 body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:46rem;padding:1rem;color:#1c1f23;background:#fff}
 h1{font-size:1.5rem;margin:.2rem 0;padding-left:.7rem;border-left:.5rem solid}h2{font-size:1.1rem;margin:1.6rem 0 .4rem}
-svg{width:100%;height:auto}li{margin:.3rem 0;overflow-wrap:anywhere}p{color:#555}
+svg{display:block;width:100%;max-width:38rem;height:auto}ul{padding-left:1.2rem}
+li{margin:.3rem 0;overflow-wrap:anywhere}p{color:#555}
 table{border-collapse:collapse;width:100%;font-size:.9rem}td,th{padding:.25rem .4rem;border-bottom:1px solid #ddd}
-td,th{text-align:right}td:first-child,th:first-child{text-align:left}.wide{overflow-x:auto}.alarm{color:#c2413b}
+td,th{text-align:right}td:first-child,th:first-child{text-align:left;overflow-wrap:anywhere}.wide{overflow-x:auto}.alarm{color:#c2413b}
 """
 
 
@@ -39,7 +42,7 @@ def render(found: Monitor, window: Daily | None = None, train: Daily | None = No
         f"<p>{_text(summary.basis(found))}</p>",
     ]  # fmt: skip
     if found.findings:
-        parts += ["<h2>How unusual</h2>", picture(lambda axes: _bars(axes, found.findings), 0.32 * MOST_BARS)]
+        parts += ["<h2>How unusual</h2>", picture(lambda axes: _bars(axes, found.findings), 0.3 * MOST_BARS)]
     if any(day.loss is not None for day in found.days):
         parts += ["<h2>Loss by day</h2>", picture(lambda axes: _losses(axes, found))]
     if found.days:
@@ -48,14 +51,14 @@ def render(found: Monitor, window: Daily | None = None, train: Daily | None = No
         parts += _distributions(found, window, train, plan)
     if found.findings:
         parts += ["<h2>Everything that was measured</h2>", _table(found.findings)]
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
+    head = f'<meta charset="utf-8"><meta name="viewport" content="{VIEWPORT}"><title>{title}</title>'
     body = "".join(parts)
     return f'<!doctype html><html lang="en"><head>{head}<style>{STYLE}</style></head><body>{body}</body></html>\n'
 
 
-def picture(draw: Callable[[Axes], None], height: float = 3.0) -> str:
+def picture(draw: Callable[[Axes], None], height: float = 2.6) -> str:
     """Inline SVG of what `draw` puts on the axes; the same for the same input."""
-    figure = Figure(figsize=(6.4, height), layout="constrained")
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
     FigureCanvasSVG(figure)
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
@@ -78,7 +81,7 @@ def _bars(axes: Axes, findings: list[Finding]) -> None:
     shown = findings[:MOST_BARS][::-1]
     ratios = [finding.ratio for finding in shown]
     axes.barh(range(len(shown)), ratios, color=[ALARM if finding.alarms else CALM for finding in shown])
-    axes.set_yticks(range(len(shown)), [f"{finding.kind}: {finding.column}" for finding in shown])
+    axes.set_yticks(range(len(shown)), [f"{finding.kind}: {finding.column}" for finding in shown], fontsize="small")
     axes.axvline(1, color="black", linewidth=1)
     if max(ratios) > 10:
         axes.set_xscale("log")

@@ -41,3 +41,19 @@ def test_every_family_says_what_it_is_and_the_version_is_shown():
     assert found.count("# TYPE serving_spool_bytes gauge") == 1
     assert "serving_spool_bytes 5" in found
     assert 'serving_model_info{version="v1.0.0"} 1' in found
+
+
+def test_a_share_of_the_requests_keeps_a_bound():
+    metrics = Metrics()
+    assert metrics.within(0.5) is None
+    for seconds in (0.0001, 0.0001, 0.003, 60):
+        metrics.observe(seconds)
+    assert [metrics.within(share) for share in (0.5, 0.75, 0.99)] == [0.0005, 0.005, float("inf")]
+    assert [number for _, number in metrics.latencies() if number] == [2, 1, 1]
+
+
+def test_one_name_is_counted_by_its_labels():
+    metrics = Metrics()
+    metrics.count("out_of_range_total", column="a")
+    assert metrics.counted("out_of_range_total") == {(("column", "a"),): 1}
+    assert metrics.counted("rows_total") == {(): 0}

@@ -116,10 +116,20 @@ def test_metrics_say_what_happened(running):
     assert running.metric('model_info{version="v1.0.0"}') == 1
 
 
+def test_the_status_page_is_there_and_asks_nobody_else(running):
+    answer = running.client.get("/")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    assert "<h1>v1.0.0 answers</h1>" in answer.text
+    assert running.metric('requests_total{path="/",status="200"}') >= 1
+    assert running.client.post("/").status_code == 405
+
+
 def test_model_says_what_is_served_and_what_it_takes(running):
     said = running.client.get("/model").json()
     assert (said["version"], said["commit"], said["task"]) == ("v1.0.0", "0" * 40, "regression")
     assert said["inputs"]["wind speed"]["unit"] == "mph"
+    assert said["schema"]["columns"]["at"]["roles"] == ["time"]
     assert set(said["inputs"]) == {"wind speed", "gates", "open", "name"}
 
 
@@ -135,6 +145,12 @@ def test_a_token_is_asked_for_where_one_is_set(service):
     assert service.predict().status_code == 401
     assert service.client.get("/model").status_code == 401
     assert service.client.get("/metrics").status_code == 200
+    for path, asked in (("/", "Basic"), ("/model", "Bearer")):
+        assert service.client.get(path).headers["www-authenticate"].startswith(asked)
+    for password, status in (("wrong", 401), ("right", 200)):
+        assert service.client.get("/", auth=("anyone", password)).status_code == status
+        assert service.client.get("/model", auth=("anyone", password)).status_code == 401
+    assert service.client.get("/", headers={"authorization": "Basic ="}).status_code == 401
     for token, status in (("wrong", 401), ("right", 200)):
         service.client.headers["authorization"] = f"Bearer {token}"
         assert service.predict().status_code == status
@@ -146,6 +162,7 @@ def test_it_starts_without_a_release_and_is_ready_when_one_comes(service):
     for path in ("/health/ready", "/model", "/schema"):
         assert service.client.get(path).status_code == 503
     assert service.predict().json()["error"]["rule"] == "ready"
+    assert "No version is served yet" in service.client.get("/").text
     point(service.folder / "releases", "v1.0.0")
     service.until(lambda: service.client.get("/health/ready").status_code == 200)
     assert service.predict().status_code == 200
