@@ -27,7 +27,7 @@ TRIALS = 100
 
 
 def measure(quick: bool) -> tuple[list[Claim], dict[str, Any]]:
-    trials = 2 if quick else TRIALS
+    trials = 1 if quick else TRIALS
     found: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         made = stand.make(Path(folder), 3, serve={"ship_interval": 0.1, "when_full": "refuse"})

@@ -81,7 +81,7 @@ def body(path: Path) -> int:
     return len([line for line in text.split("if __name__")[0].splitlines() if line.strip()])
 
 
-@pytest.mark.parametrize("name", ["drift", "experiment", "rehearsal", "serving", "verdict"])
+@pytest.mark.parametrize("name", ["drift", "experiment", "faults", "rehearsal", "serving", "swap", "verdict"])
 def test_benchmark_runs_in_its_quick_form(name: str, project: Project) -> None:
     project.must("dvc", "pull", "--quiet", "data.dvc")
     done = project.run("python", "-m", f"benchmarks.{name}", "--quick", "--json", "claims.json")

@@ -53,11 +53,11 @@ def test_the_service_keeps_its_own_schema_whatever_is_asked(service, folder, out
     (folder / "params.yaml").write_text(text.replace("out_of_range: count", f"out_of_range: {out_of_range}"))
     service.start("/health/ready")
     done = subprocess.run(
-        ["schemathesis", "run", f"{service.client.base_url}/schema", "--checks=all", "--max-examples=40",
-         "--exclude-checks=positive_data_acceptance", "--generation-deterministic", "--max-time=8", "--no-color"],
+        ["schemathesis", "run", f"{service.client.base_url}/schema", "--checks=all", "--max-examples=20",
+         "--exclude-checks=positive_data_acceptance", "--generation-deterministic", "--no-color"],
         cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:]
     assert "Tested: 5" in done.stdout
-    assert service.metric('requests_total{path="/predict",status="422"}') > 0
+    assert service.metric('requests_total{path="/predict",status="422"}') > 5
     assert service.metric('requests_total{path="/predict",status="200"}') > 5
