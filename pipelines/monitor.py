@@ -15,9 +15,9 @@ import msgspec
 
 from mlops import console, params
 from mlops.hub import Hub
-from mlops.releasing import registry, release
+from mlops.releasing import messages, promotion, registry, release
 from mlops.store import Store
-from mlops.watching import alerts, check, summary
+from mlops.watching import alerts, check, rivalry, summary
 from mlops.watching.baseline import ARTIFACTS, Baseline
 
 SCRATCH = ".dvc/tmp/monitor"
@@ -32,7 +32,7 @@ def main(options: argparse.Namespace, root: Path) -> int:
     limits, store, now = params.load(root), Store.connect(os.environ["STORE_URL"]), datetime.now(UTC)
     owner = alerts.owner(limits.monitor.owner, root / ".github/CODEOWNERS")
     chosen = msgspec.structs.replace(limits.monitor, days=options.days or limits.monitor.days)
-    asked = check.Question(chosen, owner, now, options.until)
+    asked = check.Question(chosen, owner, now, options.until, rival(root, limits))
     found = check.run(store, lambda version: baseline(root, version), asked, options.folder)
     text, hub = summary.render(found), Hub.of_job()
     console.summary(text)
@@ -45,6 +45,13 @@ def main(options: argparse.Namespace, root: Path) -> int:
     for line in failed:
         console.fail(line)
     return int(bool(failed))
+
+
+def rival(root: Path, limits: params.Params) -> rivalry.Rival | None:
+    """Who challenges the champion, if anyone does."""
+    known = registry.Registry.read(root)
+    found = messages.challenge(root, known, known.current(promotion.PRODUCTION))
+    return rivalry.Rival(found, limits.judge, limits.monitor.min_rows) if found else None
 
 
 def baseline(root: Path, version: str) -> Baseline:

@@ -7,6 +7,7 @@ from litestar import Litestar, MediaType, Request, Response, get
 from litestar.exceptions import HTTPException
 
 from mlops.serving.answers import Served
+from mlops.serving.challenger import Challenger
 from mlops.serving.current import Current
 from mlops.serving.logs import log
 from mlops.serving.refusal import Refused
@@ -15,7 +16,7 @@ NOT_YET = Refused(503, "", "ready", "no release is served yet; the agent puts on
 FAULT = Refused(500, "", "fault", "a fault of the service; its log says more")
 
 
-def application(current: Current, metrics: Callable[[], bytes]) -> Litestar:
+def application(current: Current, challenger: Challenger, metrics: Callable[[], bytes]) -> Litestar:
     """These routes as one ASGI application."""
 
     @get("/health/live", sync_to_thread=False)
@@ -28,7 +29,7 @@ def application(current: Current, metrics: Callable[[], bytes]) -> Litestar:
 
     @get("/model", sync_to_thread=False)
     def model() -> dict[str, Any]:
-        return served(current).description
+        return {**served(current).description, "challenger": challenger.rival and challenger.rival.challenge}
 
     @get("/schema", sync_to_thread=False)
     def schema() -> dict[str, Any]:
