@@ -12,10 +12,9 @@ from typing import get_args
 
 from mlops import challenge, console, params
 from mlops.releasing import challenge as challenging
-from mlops.releasing import promotion, registry
+from mlops.releasing import messages, promotion, registry
 from mlops.store import Store
 from mlops.watching import rivalry, summary
-from pipelines.monitor import rival
 from pipelines.promote import door
 
 END = "end"
@@ -46,6 +45,13 @@ def standing(root: Path) -> str:
         return f"challenger: {challenging.said(found.challenge)} of {champion}; set STORE_URL to see how it does"
     store, info = Store.connect(os.environ["STORE_URL"]), challenging.info(root, known, champion)
     return summary.rival(rivalry.until_now(store, info, champion, found, datetime.now(UTC)))
+
+
+def rival(root: Path, limits: params.Params) -> rivalry.Rival | None:
+    """Who challenges the champion, and by which limits it is judged."""
+    known = registry.Registry.read(root)
+    found = messages.challenge(root, known, known.current(promotion.PRODUCTION))
+    return rivalry.Rival(found, limits.judge, limits.monitor.min_rows) if found else None
 
 
 def share(text: str) -> float | None:

@@ -15,10 +15,11 @@ import msgspec
 
 from mlops import console, params
 from mlops.hub import Hub
-from mlops.releasing import messages, promotion, registry, release
+from mlops.releasing import registry, release
 from mlops.store import Store
-from mlops.watching import alerts, check, rivalry, summary
+from mlops.watching import alerts, check, summary
 from mlops.watching.baseline import ARTIFACTS, Baseline
+from pipelines.challenge import rival
 
 SCRATCH = ".dvc/tmp/monitor"
 HOW = "not configured: set STORE_URL to the store that the service writes, sqlite:///FILE or postgresql+psycopg://..."
@@ -45,13 +46,6 @@ def main(options: argparse.Namespace, root: Path) -> int:
     for line in failed:
         console.fail(line)
     return int(bool(failed))
-
-
-def rival(root: Path, limits: params.Params) -> rivalry.Rival | None:
-    """Who challenges the champion, if anyone does."""
-    known = registry.Registry.read(root)
-    found = messages.challenge(root, known, known.current(promotion.PRODUCTION))
-    return rivalry.Rival(found, limits.judge, limits.monitor.min_rows) if found else None
 
 
 def baseline(root: Path, version: str) -> Baseline:

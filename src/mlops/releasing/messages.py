@@ -55,7 +55,7 @@ def challenge(repository: Path, known: Registry, champion: str | None) -> Challe
     if version in (None, champion) or known.has(BAD, str(version)):
         return None
     name = known.tags(CHALLENGER)[0]
-    given = {key.lower(): value for key, value in trailers(repository, name).items() if value}
+    given = {key.lower(): value for key, value in trailers(repository, name).items()}
     try:
         return msgspec.convert({"version": version, **given}, Challenge, strict=False)
     except msgspec.ValidationError as error:
@@ -63,10 +63,10 @@ def challenge(repository: Path, known: Registry, champion: str | None) -> Challe
 
 
 def trailers(repository: Path, tag: str) -> dict[str, str]:
-    """How a challenger runs, in the words of its tag's message; empty ones where that says nothing."""
-    form = "%00".join(f"%(contents:trailers:key={key},valueonly)" for key in TRAILERS)
-    said = git(repository, "for-each-ref", f"--format={form}", f"refs/tags/{tag}").split("\0")
-    return {key: value.strip() for key, value in zip(TRAILERS, said, strict=True)}
+    """How a challenger runs, in the words of its tag's message."""
+    form = f"%(contents:trailers:{','.join(f'key={key}' for key in TRAILERS)})"
+    lines = git(repository, "for-each-ref", f"--format={form}", f"refs/tags/{tag}").splitlines()
+    return {key: value.strip() for key, _, value in (line.partition(":") for line in lines if line)}
 
 
 def spoken(wanted: Challenge) -> dict[str, str]:

@@ -85,10 +85,10 @@ class Current(threading.Thread):
             self._wrong, self._again = version, time.monotonic() + self._pause
             self._pause = min(2 * self._pause, SLOWEST)
             kept = self.served and self.served.release.version
-            log("error", "release refused", role=self.role, version=version, reason=str(error), still_served=kept)
+            log("error", "release refused", version=version, role=self.role, reason=str(error), still_served=kept)
         else:
             self.served, self._wrong, self._pause = served, "", POLL
-            log("info", "release served", role=self.role, version=version, commit=served.release.commit)
+            log("info", "release served", version=version, role=self.role, commit=served.release.commit)
 
     def _named(self) -> str | None:
         """The version that should be served; None before the first release, and where there is none any more."""

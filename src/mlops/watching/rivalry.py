@@ -9,8 +9,8 @@ References
 ----------
 - Cochran 1954, "Some methods for strengthening the common chi-squared tests": weights n m / (n + m) over strata.
 - Cochran 1977, "Sampling Techniques", chapter 6: the ratio estimator.
-- Cameron, Gelbach, Miller 2008, "Bootstrap-based improvements for inference with clustered errors": whole clusters,
-  here blocks of days, are resampled.
+- Cameron, Miller 2015, "A practitioner's guide to cluster-robust inference", section VI: whole clusters, here blocks of
+  days, are resampled, and where they are few Student's t of one less than their number takes the normal's place.
 """
 
 from dataclasses import dataclass
@@ -84,11 +84,14 @@ def judge(champion: Losses, challenger: Losses, task: Task, rival: Rival) -> Cha
 
 def difference(rows: Ints, totals: Floats, block: Ints, task: Task, limits: Judge) -> Estimate:
     """Challenger less champion, of the rows and the sums of losses of each by day (2, n_days), and each day's block."""
+    from scipy.stats import norm, t
+
     loss, weight = metrics.by_task(task)[0], rows.prod(axis=0) / rows.sum(axis=0)
     days = [np.column_stack([weight * mean, weight]) for mean in totals / rows]
     sums = [metrics.block_sums(side, block, int(block.max()) + 1) for side in days]
-    resamples = Resamples.draw(len(sums[0]), 1, limits.resamples)
+    resamples, tail = Resamples.draw(len(sums[0]), 1, limits.resamples), (1 - limits.confidence) / 2
     champion, challenger = (float(loss.value(side.sum(axis=0))) for side in sums)
     before, after = (loss.value(resamples.blocks @ side) for side in sums)
-    found = Difference(champion, challenger, after - before, resamples.widening)
+    few = float(t.isf(tail, len(sums[0]) - 1) / norm.isf(tail))
+    found = Difference(champion, challenger, after - before, resamples.widening * few)
     return comparison.estimate(loss, found, limits.confidence)
