@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+import numpy as np
 from numpy.typing import NDArray
 
 from mlops.artifact import Model
@@ -32,6 +33,16 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
             [self.rows[place] for place in places],
             [self.times[place] for place in places],
             {name: tensor[places] for name, tensor in self.tensors.items()},
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence["Asked"]) -> "Asked":
+        """The rows of several requests of one model."""
+        return cls(
+            [id for part in parts for id in part.ids],
+            [row for part in parts for row in part.rows],
+            [time for part in parts for time in part.times],
+            {name: np.concatenate([part.tensors[name] for part in parts]) for name in parts[0].tensors},
         )
 
 
