@@ -90,8 +90,14 @@ def release(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def promote(session: nox.Session) -> None:
-    """Put a version into a stage, or set a label: `-- prod v1.2.0 [--push]`."""
+    """Put a version into production, or another stage, or set a label: `-- [STAGE] v1.2.0 [--push]`."""
     run("python", "-m", "pipelines.promote", *session.posargs)
+
+
+@nox.session(default=False)
+def challenge(session: nox.Session) -> None:
+    """Run a second version beside production: `-- v1.2.0 --mode split --share 0.1 [--push]`, `-- --end`; or show it."""
+    run("python", "-m", "pipelines.challenge", *session.posargs)
 
 
 @nox.session(default=False)

@@ -17,6 +17,7 @@ ACTIONS = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / ".github/
 JOBS = {(name, job): content for name, workflow in WORKFLOWS.items() for job, content in workflow["jobs"].items()}
 STEPS = [(name, step) for (name, _), job in JOBS.items() for step in job["steps"]]
 RIGHTS = {
+    ("challenge", "challenge"): {"actions": "read", "contents": "write", "id-token": "write"},
     ("checks", "check"): {"contents": "read"},
     ("checks", "checks-pass"): {},
     ("deploy", "staging"): {"contents": "write", "id-token": "write", "pull-requests": "write"},
@@ -30,6 +31,7 @@ RIGHTS = {
     ("rollback", "rollback"): {"actions": "read", "contents": "write", "id-token": "write"},
 }
 STARTED_BY = {
+    "challenge": {"workflow_dispatch"},
     "checks": {"pull_request", "push"},
     "deploy": {"push", "workflow_dispatch"},
     "experiment": {"pull_request", "push"},
@@ -38,7 +40,7 @@ STARTED_BY = {
     "report": {"workflow_run"},
     "rollback": {"workflow_dispatch"},
 }
-PUSHERS = {("deploy", "staging"), ("deploy", "production"), ("rollback", "rollback")}
+PUSHERS = {("deploy", "staging"), ("deploy", "production"), ("rollback", "rollback"), ("challenge", "challenge")}
 GUARD = "!github.event.repository.is_template"
 
 
@@ -119,7 +121,7 @@ def test_only_jobs_that_push_keep_credentials_and_may_write_contents() -> None:
     kept = {place: step["with"]["persist-credentials"] for place, job in JOBS.items() for step in checkouts(job)}
     assert {place for place, keeps in kept.items() if keeps} == PUSHERS
     assert {place for place, job in JOBS.items() if job["permissions"].get("contents") == "write"} == PUSHERS
-    assert len([step for job in JOBS.values() for step in checkouts(job)]) == 9
+    assert len([step for job in JOBS.values() for step in checkouts(job)]) == 10
     told = re.findall(r"persist-credentials: true(.*)", "".join(path.read_text() for path in FILES.values()))
     assert all(re.match(r" # to push", reason) for reason in told)
 
@@ -188,7 +190,10 @@ def test_what_is_held_or_superseded_is_neither_smoked_nor_announced() -> None:
         assert f'console.output("{"held" if name == "promote" else "version"}"' in step
 
 
-@pytest.mark.parametrize(("place", "step"), [(("deploy", "production"), 0), (("rollback", "rollback"), 0)])
+@pytest.mark.parametrize(
+    ("place", "step"),
+    [(("deploy", "production"), 0), (("rollback", "rollback"), 0), (("challenge", "challenge"), 0)],
+)
 def test_production_lies_behind_the_environments_reviewers_and_asks_whether_there_are_any(
     place: tuple[str, str], step: int
 ) -> None:
@@ -196,7 +201,8 @@ def test_production_lies_behind_the_environments_reviewers_and_asks_whether_ther
     assert shells(place)[step]["env"]["GITHUB_TOKEN"] == "${{ github.token }}"  # noqa: S105 (it is none)
     assert JOBS[place]["permissions"]["actions"] == "read"
     assert 'hub.has_reviewers("production")' in (ROOT / "pipelines/promote.py").read_text()
-    assert "import door" in (ROOT / "pipelines/rollback.py").read_text()
+    for name in ("rollback", "challenge"):
+        assert "import door" in (ROOT / f"pipelines/{name}.py").read_text()
 
 
 def test_a_deployment_is_never_cut_off_and_staging_never_waits_for_an_approval() -> None:
@@ -205,6 +211,7 @@ def test_a_deployment_is_never_cut_off_and_staging_never_waits_for_an_approval()
         ("deploy", "staging"): {"group": "deploy-staging", "cancel-in-progress": False},
         ("deploy", "production"): {"group": "deploy-production", "cancel-in-progress": False},
         ("rollback", "rollback"): {"group": "deploy-production", "cancel-in-progress": False},
+        ("challenge", "challenge"): {"group": "deploy-production", "cancel-in-progress": False},
     }
 
 
@@ -217,6 +224,17 @@ def test_rollback_asks_for_a_reason() -> None:
     assert inputs["reason"]["required"] is True
     assert not inputs["version"].get("required")
     assert '"$REASON"' in runs(("rollback", "rollback"))[0]
+
+
+def test_a_challenger_is_put_there_as_it_was_asked_for_and_nobody_answers_people_by_default() -> None:
+    inputs = triggers.triggers(WORKFLOWS["challenge"])["workflow_dispatch"]["inputs"]
+    assert (inputs["mode"]["options"], inputs["mode"]["default"]) == (["shadow", "split", "end"], "shadow")
+    (step,) = shells(("challenge", "challenge"))
+    (run,) = runs(("challenge", "challenge"))
+    assert run == 'challenge "$WANTED" --mode "$MODE" --share "$SHARE" --reason "$REASON" --push'
+    given = {name: value for name, value in step["env"].items() if name != "GITHUB_TOKEN"}
+    asked = {"WANTED": "version", "MODE": "mode", "SHARE": "share", "REASON": "reason"}
+    assert given == {name: f"${{{{ inputs.{field} }}}}" for name, field in asked.items()}
 
 
 def test_no_secret_is_in_reach_of_a_pull_request() -> None:

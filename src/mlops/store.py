@@ -206,6 +206,37 @@ class Store:
             for part in connection.execution_options(yield_per=CHUNK).execute(query).partitions():
                 yield list(part)
 
+    def rivals(
+        self, start: datetime, end: datetime, champion: str, challenger: str, together: bool
+    ) -> Iterator[list[Any]]:
+        """Predictions whose outcomes are known, by the time of their rows, while the challenger had any: of the rows
+        that both versions predicted (`together`), or of those that one alone did.
+
+        Lists of (version, time, output, outcome), the last two as JSON.
+        """
+
+        def sides(table: Any) -> Any:
+            given = (("production", champion), ("challenger", challenger))
+            return sql.or_(*(sql.and_(table.c.role == role, table.c.version == version) for role, version in given))
+
+        other = PREDICTIONS.alias()
+        twin = sql.exists().where(other.c.id == PREDICTIONS.c.id, other.c.role != PREDICTIONS.c.role, sides(other))
+        when = sql.select(sql.func.min(MOMENT), sql.func.max(MOMENT))
+        when = when.where(PREDICTIONS.c.role == "challenger", PREDICTIONS.c.version == challenger)
+        plain = [sql.type_coerce(column, sql.Text) for column in (PREDICTIONS.c.output, OUTCOMES.c.value)]
+        query = (
+            sql.select(PREDICTIONS.c.version, MOMENT, *plain)
+            .join(OUTCOMES, OUTCOMES.c.id == PREDICTIONS.c.id)
+            .where(sides(PREDICTIONS), twin if together else ~twin)
+        )
+        with self._begin() as connection:
+            first, last = connection.execute(when).one()
+            if first is None:
+                return
+            query = query.where(max(start, first) <= MOMENT, end > MOMENT, last >= MOMENT)
+            for part in connection.execution_options(yield_per=CHUNK).execute(query).partitions():
+                yield list(part)
+
     def count(self, start: datetime, end: datetime, role: Role = "production") -> tuple[int, datetime | None]:
         """How many rows there are in a window, as `happened` counts, and the time of the first."""
         query = sql.select(sql.func.count(), sql.func.min(MOMENT))

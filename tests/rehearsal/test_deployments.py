@@ -199,6 +199,17 @@ def test_an_older_run_that_is_started_again_is_told_that_it_is_superseded(team: 
     assert team.tags() == before
 
 
+def test_a_challenger_comes_by_hand_with_its_mode_and_goes_again(team: Team) -> None:
+    said = {"version": "v1.0.0", "mode": "split", "share": "0.25", "reason": "Winter; $(touch /tmp/x)"}
+    run = team.github.dispatch("challenge.yml", **said)
+    assert (run.outcome.conclusion, ran(run)) == ("success", ["challenge"]), run.outcome.log
+    assert "challenger: v1.0.0 in split, 25% of the rows of v1.1.0 (model#challenger#1)" in run.outcome.summary
+    tag = git(team.github.origin, "for-each-ref", "--format=%(contents)", "refs/tags/model#challenger#1")
+    assert tag == "Winter; $(touch /tmp/x)\n\nMode: split\nShare: 0.25"
+    run = team.github.dispatch("challenge.yml", version="", mode="end", share="", reason="")
+    assert (run.outcome.conclusion, team.known.current("challenger")) == ("success", None), run.outcome.log
+
+
 def test_rollback_brings_the_version_before_and_says_why(team: Team) -> None:
     run = team.github.dispatch("rollback.yml", reason="Late flights; $(touch /tmp/x) `x`", version="")
     assert (run.outcome.conclusion, ran(run)) == ("success", ["rollback", "smoke"]), run.outcome.log

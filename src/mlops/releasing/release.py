@@ -15,7 +15,8 @@ import pandas as pd
 
 from mlops import params, workspace
 from mlops.artifact import read_info
-from mlops.contract import ModelInfo, save
+from mlops.challenge import request
+from mlops.contract import save
 from mlops.judging import experiment, gate, judge, report, sides
 from mlops.judging.record import Comparison
 from mlops.releasing import card, registry
@@ -130,12 +131,6 @@ def bump(root: Path, known: Registry, candidate: Workspace, found: Comparison | 
     newest = Workspace.lay(root, f"{list(known.versions.values())[-1]}^", root / SCRATCH / "newest")
     before, after = (workspace.fingerprint(side.folder, "train") for side in (newest, candidate))
     return "patch" if {name for name in before | after if before.get(name) != after.get(name)} == {"data"} else "minor"
-
-
-def request(info: ModelInfo) -> frozenset[tuple[str, str, str, bool]]:
-    """What a request must carry: every input with its type and unit, and whether it may be missing."""
-    columns = ((name, info.schema.columns[name]) for name in info.schema.inputs)
-    return frozenset((name, column.type, column.unit, column.missing) for name, column in columns)
 
 
 def release_commit(candidate: Workspace, text: str) -> str:
