@@ -107,6 +107,12 @@ def monitor(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def retrain(session: nox.Session) -> None:
+    """Add production's labelled rows to the data, on a branch of their own: `-- [--push] [--until DAY]`."""
+    run("python", "-m", "pipelines.retrain", *session.posargs)
+
+
+@nox.session(default=False)
 def storage(session: nox.Session) -> None:
     """Show where data and models are kept; `-- push`, `-- pull`; move: `-- s3://bucket/path` (azure, gs, folder)."""
     groups = [f"--group={name}" for name in ("azure", "gs") if any(w.startswith(f"{name}://") for w in session.posargs)]
