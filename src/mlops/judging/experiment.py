@@ -34,7 +34,7 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """What to compare with the commit `base`: the commit `head`, or else the work tree at `root` as it is, uncommitted too."""
+    """What to compare with the commit `base`: the commit `head`, or else what is at `root`, uncommitted included."""
 
     root: Path
     base: str

@@ -69,7 +69,7 @@ def kept(schema: Schema) -> list[str]:
     for name, column in schema.columns.items():
         if column.sensitive and not (set(column.roles) <= {"ignored", "slice"} and _can_be_masked(column)):
             raise BadInput(
-                f"src/problem/schema.py: '{name}' is {', '.join(column.roles)}, and sensitive: production keeps it masked, "
+                f"src/problem/schema.py: '{name}' is {', '.join(column.roles)}, and sensitive: production masks it, "
                 "so its rows can't be trained on; take `sensitive` from it, or bring data by hand (`dvc add data`)"
             )
     return [name for name, column in schema.columns.items() if not (column.sensitive and "ignored" in column.roles)]

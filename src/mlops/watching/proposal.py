@@ -49,8 +49,8 @@ class Proposal:
         days = self.taken.days
         yield (
             f"Adds {len(self.taken.rows):,} rows of {days[0]} to {days[-1]} that production answered and whose "
-            f"outcomes are known, as `{self.file}`. Merging it deploys: deploy.yml trains on all rows, and lets the candidate "
-            f"meet the champion. {self.seen.owner}"
+            f"outcomes are known, as `{self.file}`. Merging it deploys: deploy.yml trains on all rows, and lets the "
+            f"candidate meet the champion. {self.seen.owner}"
         )
         if self.reason:
             yield f"Why now: {report.plain(self.reason)}"
