@@ -24,8 +24,6 @@ from mlops.workspace import StepFailed
 from pipelines.monitor import HOW, SCRATCH, baseline
 from problem.schema import SCHEMA
 
-LONGEST = 30
-
 
 def main(options: argparse.Namespace, root: Path) -> int:
     url = os.environ.get("STORE_URL")
@@ -65,9 +63,9 @@ def retrain(options: argparse.Namespace, root: Path, store: Store) -> str:
 
 
 def evidence(root: Path, store: Store, limits: params.Params, added: Added, days: int | None) -> Monitor:
-    """What the monitor says of the newest of the days that were taken."""
+    """What the monitor says of the days that were taken, or of the newest of them."""
     taken = added.taken.days
-    chosen = msgspec.structs.replace(limits.monitor, days=days or min(LONGEST, (taken[-1] - taken[0]).days + 1))
+    chosen = msgspec.structs.replace(limits.monitor, days=days or (taken[-1] - taken[0]).days + 1)
     owner = alerts.owner(limits.monitor.owner, root / ".github/CODEOWNERS")
     asked = check.Question(chosen, owner, datetime.now(UTC), taken[-1])
     return check.run(store, lambda version: baseline(root, version), asked, root / SCRATCH)
@@ -78,7 +76,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--until", type=date.fromisoformat, metavar="YYYY-MM-DD", help="last day taken; default: newest"
     )
-    parser.add_argument("--days", type=int, help="length of the window that the evidence is of; default: 30 at most")
+    parser.add_argument("--days", type=int, help="days that the evidence is of; default: all that are taken")
     parser.add_argument("--reason", default="", help="stands in the pull request")
     parser.add_argument("--push", action="store_true", help="send data and branch to origin, and open the pull request")
     sys.exit(main(parser.parse_args(), Path().resolve()))
