@@ -40,13 +40,13 @@ def main(options: argparse.Namespace, root: Path) -> int:
 def retrain(options: argparse.Namespace, root: Path, store: Store) -> str:
     """Do it, and say what was done."""
     limits, hub = params.load(root), Hub.of_job()
+    if options.push:
+        retraining.may_leave(root, hub, limits.retrain.publish)
     laid = addition.start(root, options.push)
     found = addition.tip(laid, options.push)
     added = retraining.add(laid, store, Asked(SCHEMA, limits.retrain, datetime.now(UTC), options.until))
     if isinstance(added, str):
         return added
-    if options.push:
-        retraining.may_leave(root, hub, limits.retrain.publish)
     made = addition.commit(laid, proposal.title(added.taken))
     if addition.is_there(root, made, found) and (not hub or hub.open_pull_request(addition.BRANCH)):
         return f"nothing new: the branch {addition.BRANCH} holds all of it already"

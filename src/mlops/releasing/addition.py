@@ -66,7 +66,8 @@ def add(laid: Workspace, name: str, content: bytes) -> None:
     environment = laid.environment()
     laid.run(["python", "-m", "pipelines.validate"], environment)
     laid.run(["dvc", "add", "--quiet", "data"], environment)
-    storage.settle(laid.folder)
+    if not storage.settle(laid.folder):
+        (laid.folder / "dvc.lock").unlink(missing_ok=True)  # its outputs are there, or their author's to push
 
 
 def commit(laid: Workspace, title: str) -> str:
