@@ -2,11 +2,12 @@ from contextlib import nullcontext
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import msgspec
 import pandas as pd
 import pyarrow as pa
 import pytest
 
-from mlops import retraining
+from mlops import params, retraining
 from mlops.contract import BadInput, Schema, column
 from mlops.hub import Hub
 from mlops.params import Retrain
@@ -57,7 +58,9 @@ def store(tmp_path):
 
 
 def asked(min_rows):
-    return retraining.Asked(SCHEMA, Retrain(publish=False, min_known=0.9, min_rows=min_rows), NOW)
+    limits = params.load(ROOT)
+    limits = msgspec.structs.replace(limits, retrain=Retrain(publish=False, min_known=0.9, min_rows=min_rows))
+    return retraining.Request(ROOT, SCHEMA, limits, now=NOW)
 
 
 @pytest.fixture

@@ -133,7 +133,8 @@ def test_the_branch_adds_one_partition_upon_main_and_its_objects_are_in_the_stor
     assert git(origin, "diff", "--name-only", "main", "retrain") == "data.dvc"
     laptop = clone(origin, production.folder / "laptop")
     laptop.must("git", "switch", "--quiet", "--detach", "origin/retrain")
-    laptop.must("python", "-m", "pipelines.storage", "pull")
+    laptop.must("python", "-m", "pipelines.storage", "ready")
+    laptop.must("dvc", "pull", "--quiet", "data.dvc")
     added = pd.read_parquet(laptop.root / "data/2013-07-01_2013-07-30.parquet")
     before = pd.read_parquet(laptop.root / "data/2013-05.parquet")
     assert len(added) == 1950
