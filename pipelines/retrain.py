@@ -38,9 +38,7 @@ def main(options: argparse.Namespace, root: Path) -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="retrain", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument(
-        "--until", type=date.fromisoformat, metavar="YYYY-MM-DD", help="last day taken; default: newest"
-    )
+    parser.add_argument("--until", type=date.fromisoformat, metavar="YYYY-MM-DD", help="last day; default: newest")
     parser.add_argument("--days", type=int, help="days that the evidence is of; default: all that are taken")
     parser.add_argument("--reason", default="", help="stands in the pull request")
     parser.add_argument("--push", action="store_true", help="send data and branch to origin, and open the pull request")
