@@ -110,10 +110,8 @@ def add(laid: Workspace, store: Store, request: Request) -> tuple[Labelled, str]
     limits, span = request.limits.retrain, labelled.window(request.schema, last, request.until, request.now)
     taken = labelled.collect(store, request.schema, span, limits)
     if len(taken.rows) < limits.min_rows:
-        few = (
-            f"nothing new: {len(taken.rows)} rows with outcomes after {last or 'the beginning'} and up to {span.last}, "
-        )
-        return "\n".join([f"{few}not {limits.min_rows} (retrain.min_rows)", *taken.left_out])
+        few = f"{len(taken.rows)} rows with outcomes after {last or 'the beginning'} and up to {span.last}"
+        return "\n".join([f"nothing new: {few}, not {limits.min_rows} (retrain.min_rows)", *taken.left_out])
     name = f"{taken.days[0]}_{taken.days[-1]}.parquet"
     addition.add(laid, name, partition.parquet(taken.rows, request.schema, like))
     return taken, f"data/{name}"

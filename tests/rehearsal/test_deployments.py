@@ -132,7 +132,7 @@ def test_a_candidate_that_loses_is_refused_with_the_reason_on_its_pull_request(t
         run = team.deploys()
         team.github.options = []
     assert [alert["title"] for alert in told] == ["Not deployed: v1.0.0 stays"]
-    assert "worse than the champion for sure" in told[0]["message"]
+    assert "Worse than the champion for sure" in told[0]["message"]
     assert "Owner: @your-org/ml-engineers" in told[0]["message"]
     assert (run.outcome.conclusion, ran(run)) == ("failure", ["release!"]), run.outcome.log
     (comment,) = team.github.api.comments(number)
