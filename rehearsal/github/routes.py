@@ -32,6 +32,7 @@ ROUTES: tuple[tuple[str, str, str, str, Function], ...] = (
     ("DELETE", f"{R}/issues/NUMBER/labels/LABEL", "talk", "write", conversations.remove_label),
     ("GET", f"{R}/labels", "talk", "read", conversations.list_labels),
     ("POST", f"{R}/labels", "talk", "write", conversations.create_label),
+    ("POST", f"{R}/actions/workflows/WORKFLOW/dispatches", "actions", "write", deliveries.dispatch),
     ("GET", f"{R}/actions/runs/RUN", "actions", "read", deliveries.show_run),
     ("GET", f"{R}/actions/runs/RUN/artifacts", "actions", "read", deliveries.list_artifacts),
     ("GET", f"{R}/actions/artifacts/ARTIFACT/zip", "actions", "read", deliveries.download_artifact),

@@ -75,6 +75,12 @@ class Monitor(Strict, frozen=True):
     confidence: Level
 
 
+class Retrain(Strict, frozen=True):
+    publish: bool
+    min_known: Share
+    min_rows: Positive
+
+
 class Params(Strict, frozen=True):
     validate: Validate
     prepare: Prepare
@@ -83,6 +89,7 @@ class Params(Strict, frozen=True):
     deploy: Deploy
     serve: Serve
     monitor: Monitor
+    retrain: Retrain
 
 
 def load(root: Path = Path()) -> Params:

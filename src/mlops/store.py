@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from mlops.contract import BadInput
 
 Role = Literal["production", "challenger"]
+MASK = "***"  # stands where a sensitive value was
 CHUNK = 20_000
 INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -234,6 +235,22 @@ class Store:
             if first is None:
                 return
             query = query.where(max(start, first) <= MOMENT, end > MOMENT, last >= MOMENT)
+            for part in connection.execution_options(yield_per=CHUNK).execute(query).partitions():
+                yield list(part)
+
+    def collected(self, start: datetime, end: datetime) -> Iterator[list[Any]]:
+        """Rows of either role by their time, as `happened`; where both roles answered an id, production's comes first.
+
+        Lists of (id, time, row, outcome), the last two as JSON, the outcome None where none is known.
+        """
+        row, outcome = (sql.type_coerce(column, sql.Text) for column in (PREDICTIONS.c.row, OUTCOMES.c.value))
+        query = (
+            sql.select(PREDICTIONS.c.id, MOMENT, row, outcome)
+            .outerjoin(OUTCOMES, OUTCOMES.c.id == PREDICTIONS.c.id)
+            .where(start <= MOMENT, end > MOMENT)
+            .order_by(MOMENT, PREDICTIONS.c.id, PREDICTIONS.c.role.desc())
+        )
+        with self._begin() as connection:
             for part in connection.execution_options(yield_per=CHUNK).execute(query).partitions():
                 yield list(part)
 

@@ -11,6 +11,7 @@ from mlops.workspace import git
 from rehearsal.github.calls import Answer
 from rehearsal.sandbox import Finished, Pushed, Sandbox, open_pull_request, sandbox
 from tests.conftest import Project, clone
+from tests.servers import webhook
 
 pytestmark = pytest.mark.xdist_group("deployments")  # in this order: each goes on where the last one ended
 ONLY_DEPLOY = ["checks.yml", "experiment.yml", "image.yml"]
@@ -126,7 +127,13 @@ def test_a_change_of_the_docs_releases_nothing(team: Team) -> None:
 def test_a_candidate_that_loses_is_refused_with_the_reason_on_its_pull_request(team: Team) -> None:
     before = team.tags()
     number = team.merges("worse", WORSE)
-    run = team.deploys()
+    with webhook() as (address, told):
+        team.github.options = ["--secret", f"ALERT_URLS={address}"]
+        run = team.deploys()
+        team.github.options = []
+    assert [alert["title"] for alert in told] == ["Not deployed: v1.0.0 stays"]
+    assert "Worse than the champion for sure" in told[0]["message"]
+    assert "Owner: @your-org/ml-engineers" in told[0]["message"]
     assert (run.outcome.conclusion, ran(run)) == ("failure", ["release!"]), run.outcome.log
     (comment,) = team.github.api.comments(number)
     assert comment["body"].startswith("### Not deployed: v1.0.0 stays")

@@ -19,7 +19,7 @@ from mlops.challenge import request
 from mlops.contract import save
 from mlops.judging import experiment, gate, judge, report, sides
 from mlops.judging.record import Comparison
-from mlops.releasing import card, registry
+from mlops.releasing import card, commits, registry
 from mlops.releasing.objects import Objects
 from mlops.releasing.registry import BAD, Bump, Registry
 from mlops.workspace import Workspace, git
@@ -75,7 +75,7 @@ def release(
     if found and not found.decision.accepted:
         return Candidate(None, f"### Not deployed: {champion} stays\n\n{report.render(found)}", refused=True)
     version = known.next(bump(root, known, candidate, found))
-    text = card.describe(version, champion, candidate.folder, found, commits(root, known, champion))
+    text = card.describe(version, champion, candidate.folder, found, merged(root, known, champion))
     save(candidate.folder / "MODEL_CARD.md", text.encode())
     publish(candidate.folder)
     commit = release_commit(candidate, message(version, champion, mark, found, about))
@@ -83,7 +83,7 @@ def release(
     return Candidate(version, text)
 
 
-def commits(root: Path, known: Registry, champion: str | None) -> list[str]:
+def merged(root: Path, known: Registry, champion: str | None) -> list[str]:
     """Subjects of what was merged since the champion, the newest first: with several in a row, one release has all."""
     since = [f"^{known.commit(champion)}"] if champion else []
     return git(root, "log", "--first-parent", f"-{MOST_COMMITS}", "--format=%h %s", "HEAD", *since).splitlines()
@@ -135,18 +135,11 @@ def bump(root: Path, known: Registry, candidate: Workspace, found: Comparison | 
 
 def release_commit(candidate: Workspace, text: str) -> str:
     """A child of the candidate's commit, on no branch."""
-    root, index = candidate.root, candidate.folder.with_name("candidate.index")
+    root = candidate.root
     config = git(root, "show", f"{candidate.tree}:.dvc/config").replace("remote = seed", "remote = storage")
     save(candidate.folder / ".dvc/config", (config + "\n").encode())  # where this version's outputs are
-    try:
-        git(root, "read-tree", candidate.tree, GIT_INDEX_FILE=str(index))
-        for name in ("dvc.lock", "artifacts/metrics.json", "MODEL_CARD.md", ".dvc/config"):
-            blob = git(root, "hash-object", "-w", str(candidate.folder / name))
-            git(root, "update-index", "--add", "--cacheinfo", f"100644,{blob},{name}", GIT_INDEX_FILE=str(index))
-        tree = git(root, "write-tree", GIT_INDEX_FILE=str(index))
-    finally:
-        index.unlink(missing_ok=True)
-    return git(root, "commit-tree", tree, "-p", candidate.tree, "-m", text, **registry.identity())
+    made = commits.tree(candidate, ("dvc.lock", "artifacts/metrics.json", "MODEL_CARD.md", ".dvc/config"))
+    return commits.child(root, candidate.tree, made, text)
 
 
 def message(version: str, champion: str | None, mark: str, found: Comparison | None, about: Mapping[str, str]) -> str:
