@@ -1,5 +1,6 @@
-"""A year on GitHub's stand-in: main is deployed, a pull request that leaks is refused, one that helps goes live. A summer
-passes, the monitor finds drift, what it leads to is merged and goes live, and is rolled back; a client keeps asking.
+"""A year on GitHub's stand-in: main is deployed, a pull request that leaks is refused, one that helps goes live. A
+summer passes, the monitor finds drift, what it leads to is merged and goes live, and is rolled back; a client keeps
+asking.
 
 The workflows are the ones that GitHub runs. Comments and proposal are left in full in experiment/demo/.
 """
@@ -62,7 +63,8 @@ def _merge(github: Sandbox, client: Client, version: str) -> bool:
     client.told()
     merged = github.merge()
     finished = github.happen("push", github.api.push_event("main"), merged, [*LEFT_OUT, "experiment.yml"])
-    console.show(finished[0].outcome.summary.split("<details>")[0])
+    champion = finished[0].outcome.summary.partition("## Against the champion")[2].split("<details>")[0]
+    console.show(f"## Against the champion{champion}")
     return _told(finished) == ["success"] and _live(client, version)
 
 

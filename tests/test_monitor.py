@@ -6,8 +6,8 @@ import re
 import pandas as pd
 import pytest
 
-from mlops.store import Store
 from mlops.artifact import Model
+from mlops.store import Store
 from tests import traffic
 from tests.conftest import Project
 
