@@ -28,6 +28,7 @@ PATIENCE = 10.0
 def main(root: Path = Path()) -> int:
     """Play it, and end with 1 if something ends otherwise than it should."""
     with tempfile.TemporaryDirectory() as folder, sandbox(Path(folder)) as github:
+        github.api.private = True  # so that production's rows may go to its branch: see retrain.publish
         console.say("Pushing main: its sample is trained into main's cache, and its model deployed ...")
         base = github.publish(root, "HEAD", "main")
         right = _told(github.happen("push", github.api.push_event("main"), base, LEFT_OUT)) == ["success", "success"]

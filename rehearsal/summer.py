@@ -55,7 +55,8 @@ class Summer:
         self.github.options = ["--secret", f"STORE_URL={self.store}"]
         run = self.github.dispatch("monitor.yml", until=JULY)
         self.github.options = ()
-        console.show(run.outcome.summary.split("\n| what")[0])
+        month = run.outcome.summary.split("### ")[-1]  # the last month, below the last week
+        console.show(f"### {month.partition('| what')[0]}")
         return [run, *(one for one in self.github.finished[before:] if one is not run)]
 
     def is_proposed(self) -> bool:
