@@ -42,8 +42,8 @@ def main(options: argparse.Namespace, root: Path) -> int:
     console.output("decision", found.decision.action)
     if hub and found.decision.action == "retrain":
         console.say(hub.start("retrain.yml", reason=found.decision.reasons[0][:200]))
-    told = alerts.of(found, hub.run_url if hub else "")
-    failed = alerts.deliver(told, os.environ.get("ALERT_URLS", ""), f"{now:%Y-%m-%d}", store)
+    told, places = alerts.of(found, hub.run_url if hub else ""), os.environ.get("ALERT_URLS", "")
+    failed = alerts.deliver(told, places, f"{now:%Y-%m-%d}", store)
     store.remember(now, (options.folder / "monitor.json").read_bytes())
     for line in failed:
         console.fail(line)
@@ -52,9 +52,8 @@ def main(options: argparse.Namespace, root: Path) -> int:
 
 def baseline(root: Path, version: str) -> Baseline:
     """Of a version, from the artifacts of its release."""
-    commit = registry.Registry.read(root).commit(version)
-    folder = release.fetch(root, commit, root / SCRATCH / version, ARTIFACTS)
-    return Baseline.load(folder / "artifacts", root / SCRATCH / "kept")
+    release.fetch(root, registry.Registry.read(root).commit(version), root / SCRATCH / version, ARTIFACTS)
+    return Baseline.load(root / SCRATCH / version / "artifacts", root / SCRATCH / "kept")
 
 
 if __name__ == "__main__":

@@ -64,9 +64,9 @@ class Summer:
         pull: dict[str, Any] = self.github.api.known["pulls"][-1]
         path = self.root / "experiment/demo/retrain.md"
         save(path, pull["body"].encode())
-        head, _, rest = pull["body"].partition("## What the monitor sees")
-        report = rest.partition("### ")[2].partition("<details>")[0]
+        head = pull["body"].partition("## What the monitor sees")[0]
+        report = pull["body"].partition("## What the experiment says")[2].partition("<details>")[0]
         console.say(f"Pull request {pull['title']}\n")
-        console.show(f"{head}### {report}")
+        console.show(f"{head}{report.strip()}")
         console.say(f"The full text: {path.relative_to(self.root)}")
-        return pull["head"]["ref"] == "retrain" and report.startswith("Better")
+        return pull["head"]["ref"] == "retrain" and "### Better" in report
