@@ -113,6 +113,12 @@ def monitor(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def settings(session: nox.Session) -> None:
+    """Show where GitHub's settings differ from .github/settings, by GITHUB_TOKEN; `-- --apply` changes them."""
+    run("python", "-m", "pipelines.settings", *session.posargs)
+
+
+@nox.session(default=False)
 def storage(session: nox.Session) -> None:
     """Show where data and models are kept; `-- push`, `-- pull`; move: `-- s3://bucket/path` (azure, gs, folder)."""
     groups = [f"--group={name}" for name in ("azure", "gs") if any(w.startswith(f"{name}://") for w in session.posargs)]
