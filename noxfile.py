@@ -107,6 +107,12 @@ def lineage(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def explain(session: nox.Session) -> None:
+    """Say what each input added to a prediction, by the model that answered: `-- PREDICTION_ID`."""
+    run("python", "-m", "pipelines.explain", *session.posargs)
+
+
+@nox.session(default=False)
 def monitor(session: nox.Session) -> None:
     """Look at production, whose store is at STORE_URL: data, drift, loss, and a decision: `-- --days 30`."""
     run("python", "-m", "pipelines.monitor", *session.posargs)

@@ -10,17 +10,23 @@ from pathlib import Path
 from mlops import console
 from mlops.contract import BadInput
 from mlops.releasing import lineage, registry
-from mlops.store import Store
+from mlops.store import Prediction, Store
 
 LOCAL = "sqlite:///.dvc/tmp/local/store.db"  # of `nox -s serve`
+
+
+def stored(id: str) -> Prediction:
+    """What the store has under this id."""
+    found = Store.connect(os.environ.get("STORE_URL", LOCAL)).prediction(id)
+    if found is None:
+        raise BadInput(f"prediction {id}: not in the store; STORE_URL names the one that the service writes")
+    return found
 
 
 def main(root: Path, wanted: str) -> None:
     rows = []
     if not registry.VERSION.fullmatch(f"model@{wanted}"):
-        found = Store.connect(os.environ.get("STORE_URL", LOCAL)).prediction(wanted)
-        if found is None:
-            raise BadInput(f"prediction {wanted}: not in the store; STORE_URL names the one that the service writes")
+        found = stored(wanted)
         rows = [("prediction", f"{found.id}, {found.at.isoformat()}")]
         rows += [("input", str(found.row)), ("output", str(found.output))]
         wanted = found.version
