@@ -70,7 +70,7 @@ def explain(model: Model, row: Mapping[str, Any], answered: Floats, train: pd.Da
     steps, usual, reached = _walk(model, row, rows, shown, of, random)
     if not masked and abs(reached[0] - answered[of]) > TOLERANCE * max(1.0, abs(answered[of])):
         raise BadInput(f"the model predicts {reached[0]:.6g} for this row, and {answered[of]:.6g} was answered")
-    values = {name: "missing" if row.get(name) is None else str(row[name]) for name in shown}
+    values = {name: _said(row.get(name)) for name in shown}
     found = [
         Contribution(name, value, schema.columns[name].unit, *_mean(steps[:, j]))
         for j, (name, value) in enumerate(values.items())
@@ -120,10 +120,16 @@ def _mean(values: Floats) -> tuple[float, float]:
     return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
 
 
+def _said(value: Any) -> str:
+    if value is None:
+        return "missing"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
 def render(found: Explanation) -> str:
     """Markdown for a person."""
     rows = [
-        f"| {report.plain(one.input)} | {report.plain(one.value)} | {one.unit} | {one.part:+.4f} | {one.error:.4f} |"
+        f"| {' | '.join(map(report.plain, (one.input, one.value, one.unit)))} | {one.part:+.4f} | {one.error:.4f} |"
         for one in found.contributions
     ]
     return "\n".join(

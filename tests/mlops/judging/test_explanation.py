@@ -125,6 +125,6 @@ def test_the_table_names_values_units_and_errors_and_no_markup_of_the_data(rows,
     row = {**ROW, "carrier": "<b>[HA](x)|"}
     text = explanation.render(explanation.explain(model, row, model.predict(one(row))[0], rows))
     assert "| input | value | unit | adds | standard error |" in text
-    assert "| wind | 2.0 | mph | +" in text
+    assert "| wind | 2 | mph | +" in text
     assert "| carrier | &lt;b&gt;\\[HA\\]\\(x\\)\\| |" in text
     assert "on average of 200 training rows" in text
