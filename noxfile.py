@@ -18,6 +18,16 @@ def run(*command: str) -> None:
         raise SystemExit(status)
 
 
+def forward(name: str, about: str, module: str = "") -> None:
+    """Make a session that runs a module, a step of the session's name if nothing else is said, with its options."""
+
+    def step(session: nox.Session) -> None:
+        run("python", "-m", module or f"pipelines.{name}", *session.posargs)
+
+    step.__doc__ = about
+    nox.session(step, name=name, default=False)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, formatting, uv.lock, and which room imports which."""
@@ -40,88 +50,55 @@ def test(session: nox.Session) -> None:
     run("pytest", *(session.posargs or ["--numprocesses=2", "--dist=loadgroup"]))
 
 
-@nox.session(default=False)
-def demo(session: nox.Session) -> None:
-    """Play two pull requests through the real workflows: one that helps, one that leaks."""
-    run("python", "-m", "rehearsal.demo", *session.posargs)
-
-
-@nox.session(default=False)
-def experiment(session: nox.Session) -> None:
-    """Compare the work tree with main, as a pull request would: `-- --base REV --sample ROWS`."""
-    run("python", "-m", "pipelines.experiment", *session.posargs)
-
-
-@nox.session(default=False)
-def rehearse(session: nox.Session) -> None:
-    """Show what GitHub would do with the work tree: `-- pull-request [--checks] [--fork] [--label NAME]`."""
-    run("python", "-m", "rehearsal", *session.posargs)
+forward(
+    "demo",
+    "Play a year through the real workflows: a leak refused, a better model deployed, drift, retraining, rollback.",
+    "rehearsal.demo",
+)
+forward("experiment", "Compare the work tree with main, as a pull request would: `-- --base REV --sample ROWS`.")
+forward(
+    "rehearse",
+    "Show what GitHub would do with the work tree: `-- pull-request [--checks] [--fork] [--label NAME]`.",
+    "rehearsal",
+)
+forward("reproduce", "Train a commit twice from scratch, and say whether the bytes are identical: `-- REV`.")
+forward(
+    "serve",
+    "Answer requests from this repository's production version: `-- --stage staging --port 8080`.",
+    "pipelines.local",
+)
+forward(
+    "replay",
+    "Send the bundled live months, or files, through what `serve` started, as requests: `-- FILES --url URL`.",
+)
+forward("release", "Make a version of HEAD: train on all rows, meet the champion, tag; `-- --push` sends it to origin.")
+forward("promote", "Put a version into production, or another stage, or set a label: `-- [STAGE] v1.2.0 [--push]`.")
+forward(
+    "challenge",
+    "Run a second version beside production: `-- v1.2.0 --mode split --share 0.1 [--push]`, `-- --end`; or show it.",
+)
+forward("rollback", "Put the version before back, and mark the one that leaves as bad: `-- --reason TEXT [--push]`.")
+forward(
+    "lineage",
+    "Say where a prediction came from: version, commit, pull request, approver, data: `-- PREDICTION_ID`.",
+)
+forward("explain", "Say what each input added to a prediction, by the model that answered: `-- PREDICTION_ID`.")
+forward(
+    "monitor",
+    "Look at production, whose store is at STORE_URL: data, drift, loss, and a decision: `-- --days 30`.",
+)
+forward("retrain", "Add production's labelled rows to the data, on a branch of their own: `-- [--push] [--until DAY]`.")
+forward(
+    "settings",
+    "Show where GitHub's settings differ from .github/settings, by GITHUB_TOKEN; `-- --apply` changes them.",
+)
+forward("schema", "Write the JSON schemas of comparison.json and monitor.json again, after a change of their records.")
 
 
 @nox.session(default=False)
 def repro(session: nox.Session) -> None:
     """Run the whole pipeline on all rows, or up to a stage: `-- train`."""
     run("dvc", "repro", "--pull", *session.posargs)
-
-
-@nox.session(default=False)
-def reproduce(session: nox.Session) -> None:
-    """Train a commit twice from scratch, and say whether the bytes are identical: `-- REV`."""
-    run("python", "-m", "pipelines.reproduce", *session.posargs)
-
-
-@nox.session(default=False)
-def serve(session: nox.Session) -> None:
-    """Answer requests from this repository's production version: `-- --stage staging --port 8080`."""
-    run("python", "-m", "pipelines.local", *session.posargs)
-
-
-@nox.session(default=False)
-def replay(session: nox.Session) -> None:
-    """Send the bundled live months, or files, through what `serve` started, as requests: `-- FILES --url URL`."""
-    run("python", "-m", "pipelines.replay", *session.posargs)
-
-
-@nox.session(default=False)
-def release(session: nox.Session) -> None:
-    """Make a version of HEAD: train on all rows, meet the champion, tag; `-- --push` sends it to origin."""
-    run("python", "-m", "pipelines.release", *session.posargs)
-
-
-@nox.session(default=False)
-def promote(session: nox.Session) -> None:
-    """Put a version into a stage, or set a label: `-- prod v1.2.0 [--push]`."""
-    run("python", "-m", "pipelines.promote", *session.posargs)
-
-
-@nox.session(default=False)
-def rollback(session: nox.Session) -> None:
-    """Put the version before back, and mark the one that leaves as bad: `-- --reason TEXT [--push]`."""
-    run("python", "-m", "pipelines.rollback", *session.posargs)
-
-
-@nox.session(default=False)
-def lineage(session: nox.Session) -> None:
-    """Say where a prediction came from: version, commit, pull request, approver, data: `-- PREDICTION_ID`."""
-    run("python", "-m", "pipelines.lineage", *session.posargs)
-
-
-@nox.session(default=False)
-def explain(session: nox.Session) -> None:
-    """Say what each input added to a prediction, by the model that answered: `-- PREDICTION_ID`."""
-    run("python", "-m", "pipelines.explain", *session.posargs)
-
-
-@nox.session(default=False)
-def monitor(session: nox.Session) -> None:
-    """Look at production, whose store is at STORE_URL: data, drift, loss, and a decision: `-- --days 30`."""
-    run("python", "-m", "pipelines.monitor", *session.posargs)
-
-
-@nox.session(default=False)
-def settings(session: nox.Session) -> None:
-    """Show where GitHub's settings differ from .github/settings, by GITHUB_TOKEN; `-- --apply` changes them."""
-    run("python", "-m", "pipelines.settings", *session.posargs)
 
 
 @nox.session(default=False)
@@ -155,12 +132,6 @@ def bench(session: nox.Session) -> None:
 def hooks(session: nox.Session) -> None:
     """Install the git hooks: lint before a commit, DVC's checks, and data that follows each push."""
     run("pre-commit", "install", *session.posargs)
-
-
-@nox.session(default=False)
-def schema(session: nox.Session) -> None:
-    """Write the JSON schemas of comparison.json and monitor.json again, after a change of their records."""
-    run("python", "-m", "pipelines.schema", *session.posargs)
 
 
 @nox.session(default=False)

@@ -20,7 +20,7 @@ NEEDED = ("model.onnx", "model.json", "train.parquet")
 
 
 def main(root: Path, id: str) -> None:
-    found = stored(id)
+    found = stored(id)[0]
     commit = registry.Registry.read(root).commit(found.version)
     folder = release.fetch(root, commit, root / SCRATCH / found.version, NEEDED) / "artifacts"
     model, train = Model.load(folder), pd.read_parquet(folder / "train.parquet")

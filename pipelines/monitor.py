@@ -20,6 +20,7 @@ from mlops.releasing import registry, release
 from mlops.store import Store
 from mlops.watching import alerts, check, summary
 from mlops.watching.baseline import ARTIFACTS, Baseline
+from pipelines.challenge import rival
 
 SCRATCH = ".dvc/tmp/monitor"
 HOW = "not configured: set STORE_URL to the store that the service writes, sqlite:///FILE or postgresql+psycopg://..."
@@ -33,7 +34,7 @@ def main(options: argparse.Namespace, root: Path) -> int:
     limits, store, now = params.load(root), Store.connect(os.environ["STORE_URL"]), datetime.now(UTC)
     owner = alerts.owner(limits.monitor.owner, root / ".github/CODEOWNERS")
     chosen = msgspec.structs.replace(limits.monitor, days=options.days or limits.monitor.days)
-    asked = check.Question(chosen, owner, now, options.until)
+    asked = check.Question(chosen, owner, now, options.until, rival(root, limits))
     found = check.run(store, lambda version: baseline(root, version), asked, options.folder)
     text, hub = summary.render(found), Hub.of_job()
     console.summary(text)

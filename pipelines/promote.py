@@ -27,8 +27,8 @@ def main(options: argparse.Namespace, root: Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="promote", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("stage", help="staging, prod, or a label")
+    parser.add_argument("stage", nargs="?", default=promotion.PRODUCTION, help="staging, prod (default), or a label")
     parser.add_argument("version", help="such as v1.2.0")
     parser.add_argument("--reason", default="", help="stands in the tag")
     parser.add_argument("--push", action="store_true", help="push the tag to origin")
-    main(parser.parse_args(), Path().resolve())
+    main(parser.parse_intermixed_args(), Path().resolve())

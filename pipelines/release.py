@@ -1,17 +1,20 @@
-"""Make a version of HEAD: train on all rows, compare with the champion, tag; tell the merged pull request if it loses.
+"""Make a version of HEAD: train on all rows, compare with the champion, tag; tell the owner if it loses.
 
-Not a stage (it reads tags): makes a release commit and its tag, pushed with --push.
+Not a stage (it reads tags): makes a release commit and its tag, pushed with --push. The merged pull request is
+told, too, and the owner at ALERT_URLS.
 Exit status: 0 there is a version or nothing to release, 1 the candidate lost, 2 failed.
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
-from mlops import console, workspace
+from mlops import console, params, workspace
 from mlops.contract import BadInput
 from mlops.hub import Hub
 from mlops.releasing import release, storage
+from mlops.watching import alerts
 
 
 def main(root: Path, push: bool) -> int:
@@ -30,10 +33,22 @@ def main(root: Path, push: bool) -> int:
         return 2
     console.summary(found.text)
     console.output("version", found.version or "")
-    console.say(found.text.split("\n<details>")[0])
+    told = found.text.split("\n<details>")[0]
+    console.say(told)
     if found.refused and pull:
         pull.create_issue_comment(found.text)
+    if found.refused:
+        alert(root, told, about.get("Run", ""))
     return int(found.refused)
+
+
+def alert(root: Path, told: str, page: str) -> None:
+    """Tell the owner why nothing is deployed; `page` is where all of it can be seen."""
+    title, _, why = told.removeprefix("### ").partition("\n")
+    owner = alerts.owner(params.load(root).monitor.owner, root / ".github/CODEOWNERS")
+    lost = alerts.Alert("refused", title, "\n\n".join([why.strip(), page, f"Owner: {owner}."]))
+    for line in alerts.deliver([lost], os.environ.get("ALERT_URLS", ""), "", None):
+        console.fail(line)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ STAND_INS = {
     "actions/upload-artifact": "upload-artifact",
     "actions/cache": "cache",
     "actions/attest-build-provenance": "attest-build-provenance",
+    "actions/create-github-app-token": "create-github-app-token",
     "astral-sh/setup-uv": "setup-uv",
     "docker/build-push-action": "build-push",
     "docker/login-action": "login",

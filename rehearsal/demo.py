@@ -1,7 +1,8 @@
-"""A day on GitHub's stand-in: main is deployed, a pull request that helps is merged and goes live, one that leaks is
-refused, and the new version is rolled back while a client keeps asking.
+"""A year on GitHub's stand-in: main is deployed, a pull request that leaks is refused, one that helps goes live. A
+summer passes, the monitor finds drift, what it leads to is merged and goes live, and is rolled back; a client keeps
+asking.
 
-The workflows are the ones that GitHub runs. Both comments are left in full in experiment/demo/.
+The workflows are the ones that GitHub runs. Comments and proposal are left in full in experiment/demo/.
 """
 
 import sys
@@ -15,6 +16,7 @@ from mlops.releasing import local
 from mlops.workspace import git
 from rehearsal.clients import Client
 from rehearsal.sandbox import Finished, Pushed, Sandbox, open_pull_request, sandbox
+from rehearsal.summer import Summer
 
 LEAK = '"arr_delay": column("number", '
 HELPS = ("a-lower-learning-rate", "params.yaml", "learning_rate: 0.3", "learning_rate: 0.1")
@@ -33,8 +35,9 @@ def main(root: Path = Path()) -> int:
         with stand as found, Client(found.url) as client:
             right &= _pull_request(root, github, base, LEAKS, Path(folder)) == "failure"
             right &= _pull_request(root, github, base, HELPS, Path(folder)) == "success"
-            right &= _merge(github, client)
-            right &= _rollback(github, client)
+            right &= _merge(github, client, "v1.1.0")
+            right &= _retrain(github, client, Summer(root.resolve(), github, found))
+            right &= _rollback(github, client, "v1.1.0")
     return int(not right)
 
 
@@ -54,19 +57,31 @@ def _pull_request(root: Path, github: Sandbox, base: Pushed, change: tuple[str, 
     return finished[0].outcome.conclusion
 
 
-def _merge(github: Sandbox, client: Client) -> bool:
+def _merge(github: Sandbox, client: Client, version: str) -> bool:
     """Merge the pull request that was opened last, and watch the new version go live."""
     console.say("\nMerging it ...")
     client.told()
     merged = github.merge()
-    ended = _told(github.happen("push", github.api.push_event("main"), merged, [*LEFT_OUT, "experiment.yml"]))
-    return ended == ["success"] and _live(client, "v1.1.0")
+    finished = github.happen("push", github.api.push_event("main"), merged, [*LEFT_OUT, "experiment.yml"])
+    champion = finished[0].outcome.summary.partition("## Against the champion")[2].split("<details>")[0]
+    console.show(f"## Against the champion{champion}")
+    return _told(finished) == ["success"] and _live(client, version)
 
 
-def _rollback(github: Sandbox, client: Client) -> bool:
+def _retrain(github: Sandbox, client: Client, summer: Summer) -> bool:
+    """Four months of traffic, the monitor, the pull request that it leads to, and the new version."""
+    console.say("\nJune to September: every flight asks, and what became of it is reported a day later ...")
+    summer.passes()
+    console.say("\nmonitor.yml looks at July:\n")
+    watched = _told(summer.is_watched())
+    right = set(watched) == {"success"} and len(watched) > 1 and summer.is_proposed()
+    return right and _merge(github, client, "v1.1.1")
+
+
+def _rollback(github: Sandbox, client: Client, version: str) -> bool:
     console.say("\nRolling back by hand: rollback.yml ...")
     ended = _told([github.dispatch("rollback.yml", reason="the demo wants to see it")])
-    return ended == ["success"] and _live(client, "v1.0.0")
+    return ended == ["success"] and _live(client, version)
 
 
 def _live(client: Client, version: str) -> bool:

@@ -59,7 +59,7 @@ class Sandbox:
     cml
         Folder with CML: the stand-in by default, a real checkout, or a folder that doesn't exist for none.
     options
-        More words for act, such as `--matrix`.
+        More words for act, such as `--matrix NAME:VALUE`, `--secret NAME=VALUE`, `--var NAME=VALUE`.
     """
 
     folder: Path
@@ -113,7 +113,7 @@ class Sandbox:
         return Pushed(sha, "main")
 
     def dispatch(self, name: str, **inputs: str) -> Finished:
-        """Start a workflow by hand, on main."""
+        """Start a workflow by hand, on main; what it starts in turn is in `finished`, too."""
         main = Pushed(git(self.origin, "rev-parse", "main"), "main")
         payload = {"ref": "refs/heads/main", "inputs": inputs, "repository": self.api.home()}
         return self._run(self._checkout(main.sha), name, "workflow_dispatch", payload, main)
@@ -148,8 +148,12 @@ class Sandbox:
         )  # fmt: skip
         for archive in sorted((scratch / "artifacts").glob("*.zip")):
             self.api.add_artifact(run_id, archive.stem, archive.read_bytes())
-        self.finished.append(Finished(name, run_id, outcome, token))
-        return self.finished[-1]
+        done = Finished(name, run_id, outcome, token)
+        self.finished.append(done)
+        self.api.follow_branches()
+        for asked in self.api.dispatched():
+            self.dispatch(asked["workflow"], **asked["inputs"])
+        return done
 
     def _variables(self, scope: str, scratch: Path) -> dict[str, str]:
         """What the steps see of the sandbox: its API, origin, caches and the environment that is installed already."""
@@ -158,6 +162,7 @@ class Sandbox:
             "UV_PROJECT_ENVIRONMENT": sys.prefix, "UV_OFFLINE": "1", "UV_COMPILE_BYTECODE": "0",
             "REHEARSAL_ORIGIN": str(self.origin), "REHEARSAL_CML": str(self.cml),
             "REHEARSAL_ARTIFACTS": str(scratch / "artifacts"), "REHEARSAL_CACHE": str(self.folder / "cache"),
+            "REHEARSAL_APP_TOKEN": self.api.token({"contents": "write", "pull-requests": "write"}, "app[bot]"),
             "REHEARSAL_REGISTRY": str(self.folder / "registry.jsonl"), "REHEARSAL_SCOPE": scope.replace("/", "-"),
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", ""),
         }  # fmt: skip

@@ -1,13 +1,17 @@
-"""A real S3 server on loopback, for as long as a test needs it."""
+"""Servers on loopback, for as long as a test needs them: a real S3 server, and a webhook."""
 
+import json
 import os
 import random
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError
@@ -71,3 +75,28 @@ def wait(url: str, server: "subprocess.Popen[bytes]") -> None:
         else:
             return
     raise TimeoutError(url)
+
+
+@contextmanager
+def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Its address, as apprise knows it, and what it was sent so far."""
+    told: list[dict[str, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield f"json://127.0.0.1:{server.server_port}/alerts", told
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from mlops.artifact import Model
-from mlops.store import Outcome, Prediction, Store
+from mlops.store import Store
+from tests import traffic
 from tests.conftest import Project
 
 
@@ -22,18 +23,8 @@ def released(project: Project) -> Project:
 
 def replay(project: Project, month: str) -> None:
     """What the service would have stored of a month."""
-    rows, model = pd.read_parquet(project.root / month), Model.load(project.root / "artifacts")
-    inputs = rows[model.info.schema.inputs].astype(object)
-    inputs = inputs.where(inputs.notna(), None).to_dict("records")
-    now = pd.Timestamp.now("UTC").to_pydatetime()
-    times = [time.to_pydatetime() for time in rows["time_hour"]]
-    predictions = [
-        Prediction(id=f"{month}{i}", version="v1.0.0", at=now, event_time=times[i], row=inputs[i],
-                   output={"probabilities": {"0": a, "1": b}})
-        for i, (a, b) in enumerate(model.predict(rows).tolist())
-    ]  # fmt: skip
-    outcomes = [Outcome(id=f"{month}{i}", at=now, value=int(value)) for i, value in enumerate(rows["late"])]
-    Store.connect(f"sqlite:///{project.root}/store.db").add(predictions, outcomes)
+    model = Model.load(project.root / "artifacts")
+    traffic.store(f"sqlite:///{project.root}/store.db", pd.read_parquet(project.root / month), model, prefix=month)
 
 
 def test_without_a_store_it_ends_and_says_how_to_set_one(project: Project) -> None:

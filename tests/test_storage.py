@@ -21,7 +21,11 @@ Make = Callable[[str], Project]
 def person(template: Path, tmp_path: Path) -> Make:
     """Makes clones of a bare origin, by name."""
     origin = tmp_path / "origin.git"
-    subprocess.run(["git", "clone", "--quiet", "--bare", template, origin], env=ENVIRONMENT, check=True)
+    subprocess.run(
+        ["git", "clone", "--quiet", "--bare", "--single-branch", "--branch=main", template, origin],
+        env=ENVIRONMENT,
+        check=True,
+    )
     return lambda name: clone(origin, tmp_path / name)
 
 

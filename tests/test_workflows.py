@@ -17,6 +17,7 @@ ACTIONS = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / ".github/
 JOBS = {(name, job): content for name, workflow in WORKFLOWS.items() for job, content in workflow["jobs"].items()}
 STEPS = [(name, step) for (name, _), job in JOBS.items() for step in job["steps"]]
 RIGHTS = {
+    ("challenge", "challenge"): {"actions": "read", "contents": "write", "id-token": "write"},
     ("checks", "check"): {"contents": "read"},
     ("checks", "checks-pass"): {},
     ("deploy", "staging"): {"contents": "write", "id-token": "write", "pull-requests": "write"},
@@ -27,18 +28,24 @@ RIGHTS = {
     ("image", "image-pass"): {},
     ("monitor", "monitor"): {"actions": "write", "contents": "read", "id-token": "write"},
     ("report", "report"): {"actions": "read", "contents": "read", "pull-requests": "write"},
+    ("retrain", "retrain"): {"contents": "write", "id-token": "write", "pull-requests": "write"},
     ("rollback", "rollback"): {"actions": "read", "contents": "write", "id-token": "write"},
 }
 STARTED_BY = {
+    "challenge": {"workflow_dispatch"},
     "checks": {"pull_request", "push"},
     "deploy": {"push", "workflow_dispatch"},
     "experiment": {"pull_request", "push"},
     "image": {"push", "workflow_dispatch"},
     "monitor": {"schedule", "workflow_dispatch"},
     "report": {"workflow_run"},
+    "retrain": {"repository_dispatch", "workflow_dispatch"},
     "rollback": {"workflow_dispatch"},
 }
-PUSHERS = {("deploy", "staging"), ("deploy", "production"), ("rollback", "rollback")}
+PUSHERS = {
+    ("deploy", "staging"), ("deploy", "production"), ("retrain", "retrain"), ("rollback", "rollback"),
+    ("challenge", "challenge"),
+}  # fmt: skip
 GUARD = "!github.event.repository.is_template"
 
 
@@ -119,7 +126,7 @@ def test_only_jobs_that_push_keep_credentials_and_may_write_contents() -> None:
     kept = {place: step["with"]["persist-credentials"] for place, job in JOBS.items() for step in checkouts(job)}
     assert {place for place, keeps in kept.items() if keeps} == PUSHERS
     assert {place for place, job in JOBS.items() if job["permissions"].get("contents") == "write"} == PUSHERS
-    assert len([step for job in JOBS.values() for step in checkouts(job)]) == 9
+    assert len([step for job in JOBS.values() for step in checkouts(job)]) == 11
     told = re.findall(r"persist-credentials: true(.*)", "".join(path.read_text() for path in FILES.values()))
     assert all(re.match(r" # to push", reason) for reason in told)
 
@@ -131,6 +138,7 @@ def checkouts(job: dict[Any, Any]) -> list[dict[Any, Any]]:
 def test_a_job_that_pushes_runs_mains_code_alone_and_believes_no_cache() -> None:
     for place in PUSHERS:
         used = [step["uses"].split("@")[0] for step in JOBS[place]["steps"] if "uses" in step]
+        used = [name for name in used if name != "actions/create-github-app-token"]
         assert used == ["actions/checkout", "./.github/actions/setup", "./.github/actions/storage"]
         assert all("ref" not in step["with"] for step in checkouts(JOBS[place]))
         assert all(step["with"]["fetch-depth"] == 0 for step in checkouts(JOBS[place]))
@@ -188,7 +196,10 @@ def test_what_is_held_or_superseded_is_neither_smoked_nor_announced() -> None:
         assert f'console.output("{"held" if name == "promote" else "version"}"' in step
 
 
-@pytest.mark.parametrize(("place", "step"), [(("deploy", "production"), 0), (("rollback", "rollback"), 0)])
+@pytest.mark.parametrize(
+    ("place", "step"),
+    [(("deploy", "production"), 0), (("rollback", "rollback"), 0), (("challenge", "challenge"), 0)],
+)
 def test_production_lies_behind_the_environments_reviewers_and_asks_whether_there_are_any(
     place: tuple[str, str], step: int
 ) -> None:
@@ -196,7 +207,8 @@ def test_production_lies_behind_the_environments_reviewers_and_asks_whether_ther
     assert shells(place)[step]["env"]["GITHUB_TOKEN"] == "${{ github.token }}"  # noqa: S105 (it is none)
     assert JOBS[place]["permissions"]["actions"] == "read"
     assert 'hub.has_reviewers("production")' in (ROOT / "pipelines/promote.py").read_text()
-    assert "import door" in (ROOT / "pipelines/rollback.py").read_text()
+    for name in ("rollback", "challenge"):
+        assert "import door" in (ROOT / f"pipelines/{name}.py").read_text()
 
 
 def test_a_deployment_is_never_cut_off_and_staging_never_waits_for_an_approval() -> None:
@@ -204,12 +216,37 @@ def test_a_deployment_is_never_cut_off_and_staging_never_waits_for_an_approval()
     assert groups == {
         ("deploy", "staging"): {"group": "deploy-staging", "cancel-in-progress": False},
         ("deploy", "production"): {"group": "deploy-production", "cancel-in-progress": False},
+        ("retrain", "retrain"): {"group": "retrain", "cancel-in-progress": False},
         ("rollback", "rollback"): {"group": "deploy-production", "cancel-in-progress": False},
+        ("challenge", "challenge"): {"group": "deploy-production", "cancel-in-progress": False},
     }
 
 
-def test_template_itself_deploys_nothing() -> None:
-    assert JOBS["deploy", "staging"]["if"] == f"${{{{ {GUARD} }}}}"
+def test_template_itself_deploys_nothing_and_watches_nothing() -> None:
+    for place in (("deploy", "staging"), ("monitor", "monitor"), ("retrain", "retrain")):
+        assert JOBS[place]["if"] == f"${{{{ {GUARD} }}}}"
+
+
+def test_monitor_starts_the_retraining_with_a_reason_that_it_takes() -> None:
+    assert 'hub.start("retrain.yml", reason=' in (ROOT / "pipelines/monitor.py").read_text()
+    assert set(triggers.triggers(WORKFLOWS["retrain"])["workflow_dispatch"]["inputs"]) == {"reason"}
+    assert triggers.triggers(WORKFLOWS["retrain"])["repository_dispatch"] == {"types": ["retrain"]}
+    assert runs(("retrain", "retrain")) == ['retrain --push --reason "$REASON"']
+
+
+def test_the_app_where_there_is_one_pushes_and_opens_the_pull_request() -> None:
+    app, checkout, *_, step = JOBS["retrain", "retrain"]["steps"]
+    assert (app["id"], app["if"]) == ("app", "vars.RETRAIN_APP_ID != ''")
+    token = "${{ steps.app.outputs.token || github.token }}"  # noqa: S105 (it is none)
+    assert checkout["with"]["token"] == step["env"]["GITHUB_TOKEN"] == token
+    rights = {name for name in app["with"] if name.startswith("permission-")}
+    assert rights == {"permission-contents", "permission-pull-requests"}
+
+
+def test_the_owner_is_told_of_drift_and_of_a_candidate_that_loses() -> None:
+    told = "${{ secrets.ALERT_URLS }}"
+    assert JOBS["monitor", "monitor"]["env"]["ALERT_URLS"] == told
+    assert shells(("deploy", "staging"))[0]["env"]["ALERT_URLS"] == told
 
 
 def test_rollback_asks_for_a_reason() -> None:
@@ -217,6 +254,17 @@ def test_rollback_asks_for_a_reason() -> None:
     assert inputs["reason"]["required"] is True
     assert not inputs["version"].get("required")
     assert '"$REASON"' in runs(("rollback", "rollback"))[0]
+
+
+def test_a_challenger_is_put_there_as_it_was_asked_for_and_nobody_answers_people_by_default() -> None:
+    inputs = triggers.triggers(WORKFLOWS["challenge"])["workflow_dispatch"]["inputs"]
+    assert (inputs["mode"]["options"], inputs["mode"]["default"]) == (["shadow", "split", "end"], "shadow")
+    (step,) = shells(("challenge", "challenge"))
+    (run,) = runs(("challenge", "challenge"))
+    assert run == 'challenge "$WANTED" --mode "$MODE" --share "$SHARE" --reason "$REASON" --push'
+    given = {name: value for name, value in step["env"].items() if name != "GITHUB_TOKEN"}
+    asked = {"WANTED": "version", "MODE": "mode", "SHARE": "share", "REASON": "reason"}
+    assert given == {name: f"${{{{ inputs.{field} }}}}" for name, field in asked.items()}
 
 
 def test_no_secret_is_in_reach_of_a_pull_request() -> None:

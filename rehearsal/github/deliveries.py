@@ -9,6 +9,18 @@ from rehearsal.github.place import Json, Unknown
 STATES = ("error", "failure", "inactive", "in_progress", "queued", "pending", "success")
 
 
+def dispatch(hub: Memory, call: Call) -> Answer:
+    """Noted here; the sandbox runs it when the run that asked has ended."""
+    (ref,) = required(call, "Workflow", "ref")
+    name, inputs = call.words["workflow"], call.body.get("inputs", {})
+    if not hub.holds(ref, f".github/workflows/{name}"):
+        raise Unknown(name)
+    if any(not isinstance(value, str) for value in inputs.values()):
+        raise invalid("Workflow", "inputs", "invalid")
+    hub.add("dispatches", "", workflow=name, inputs=inputs)
+    return Answer(None, 204)
+
+
 def show_run(hub: Memory, call: Call) -> Answer:
     return Answer(hub.find("runs", id=call.words["run"]))
 

@@ -13,7 +13,7 @@ from rehearsal.github.place import NOWHERE, Json, Place, Unknown
 
 KINDS = (
     "issues", "pulls", "comments", "labels", "runs", "artifacts",
-    "check_runs", "deployments", "statuses", "releases", "assets", "environments", "reviews",
+    "check_runs", "deployments", "statuses", "releases", "assets", "environments", "reviews", "dispatches",
     "policies", "secrets", "keys", "rulesets",
 )  # fmt: skip
 
@@ -109,6 +109,20 @@ class Memory(Place):
         for record in [issue, *(pull for pull in self.known["pulls"] if pull["number"] == issue["number"])]:
             record.update(fields, updated_at=now())
         return issue
+
+    def dispatched(self) -> list[Json]:
+        """Workflows that were asked for since this was asked last."""
+        with self.change():
+            asked, self.known["dispatches"] = self.known["dispatches"], []
+        return asked
+
+    def follow_branches(self) -> None:
+        """Open pull requests of this repository's branches are where their branches are."""
+        with self.change():
+            for pull in self.known["pulls"]:
+                own = pull["state"] == "open" and pull["head"]["repo"]["full_name"] == self.repository
+                tip = self.tip(f"refs/heads/{pull['head']['ref']}") if own else None
+                pull["head"]["sha"] = tip or pull["head"]["sha"]
 
     def update_head(self, number: int, sha: str) -> None:
         """A push to the pull request's branch."""

@@ -40,6 +40,11 @@ class Place:
         done = subprocess.run([*words, f"{ref}^{{commit}}"], capture_output=True, text=True, check=False)
         return done.stdout.strip() or None
 
+    def holds(self, branch: str, path: str) -> bool:
+        """Is there a file at this path on a branch?"""
+        words = ["git", f"--git-dir={self.bare}", "cat-file", "-e", f"refs/heads/{branch}:{path}"]
+        return subprocess.run(words, capture_output=True, check=False).returncode == 0
+
     def changed(self, base: str, head: str) -> list[str]:
         """Files that `head` changes since it left `base`."""
         words = ["git", f"--git-dir={self.bare}", "diff", "--name-only", f"{base}...{head}"]

@@ -36,6 +36,7 @@ ROUTES: tuple[tuple[str, str, str, str, Function], ...] = (
     ("POST", f"{R}/labels", "talk", "write", conversations.create_label),
     ("GET", f"{R}/labels/LABEL", "talk", "read", conversations.show_label),
     ("PATCH", f"{R}/labels/LABEL", "talk", "write", conversations.edit_label),
+    ("POST", f"{R}/actions/workflows/WORKFLOW/dispatches", "actions", "write", deliveries.dispatch),
     ("GET", f"{R}/actions/runs/RUN", "actions", "read", deliveries.show_run),
     ("GET", f"{R}/actions/runs/RUN/artifacts", "actions", "read", deliveries.list_artifacts),
     ("GET", f"{R}/actions/artifacts/ARTIFACT/zip", "actions", "read", deliveries.download_artifact),

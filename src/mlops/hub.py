@@ -53,7 +53,7 @@ class Hub:
                 "Environments (github.com/settings/personal-access-tokens), or GITHUB_TOKEN=$(gh auth token)"
             )
         place = {} if os.environ.get("GITHUB_REPOSITORY") else origin(git(root, "remote", "get-url", "origin"))
-        variables = {"GITHUB_API_URL": "https://api.github.com", **place, **os.environ}
+        variables = {"GITHUB_API_URL": "https://api.github.com", **os.environ, **place}
         hub = cls.connect(variables)
         try:
             hub.ask("GET", "")
@@ -109,6 +109,33 @@ class Hub:
         except UnknownObjectException:
             return False
         return any(rule.type == "required_reviewers" and rule.reviewers for rule in rules)
+
+    def open_pull_request(self, branch: str) -> PullRequest | None:
+        """The one of a branch of this repository, if it is open."""
+        owner = self.repository.full_name.split("/")[0]
+        return next(iter(self.repository.get_pulls(state="open", head=f"{owner}:{branch}")), None)
+
+    def propose(self, branch: str, title: str, body: str) -> str:
+        """Open a pull request of a branch, or bring the open one up to date; its address.
+
+        Raises
+        ------
+        BadInput
+            The repository's settings let no workflow open one.
+        """
+        known = self.open_pull_request(branch)
+        if known:
+            known.edit(title=title, body=body)
+            return known.html_url
+        try:
+            return self.repository.create_pull(self.repository.default_branch, branch, title=title, body=body).html_url
+        except GithubException as error:
+            if error.status != 403:
+                raise
+            raise BadInput(
+                f"the branch {branch} is pushed, but GitHub lets workflows open no pull request: open it by hand, and "
+                "allow it (Settings, Actions, General: `Allow GitHub Actions to create and approve pull requests`)"
+            ) from None
 
     def start(self, workflow: str, **inputs: str) -> str:
         """Start a workflow of the default branch; a line that says so, or why it couldn't be.

@@ -76,6 +76,12 @@ class Monitor(Strict, frozen=True):
     confidence: Level
 
 
+class Retrain(Strict, frozen=True):
+    publish: bool
+    min_known: Share
+    min_rows: Positive
+
+
 class Card(Strict, frozen=True):
     owner: Text
     meant_for: Text
@@ -90,6 +96,7 @@ class Params(Strict, frozen=True):
     deploy: Deploy
     serve: Serve
     monitor: Monitor
+    retrain: Retrain
     card: Card
 
 

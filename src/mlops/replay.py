@@ -23,12 +23,13 @@ SPOOL = re.compile(r"^serving_spool_bytes (\d+)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Replayed:
-    """What was sent, in how many requests and seconds."""
+    """What was sent, in how many requests and seconds; `last` is the id that was sent last."""
 
     rows: int
     outcomes: int
     requests: int
     seconds: float
+    last: str
 
 
 class One(NamedTuple):
@@ -78,7 +79,7 @@ def replay(
         known += sum(sender.send("/outcomes", before))
         before = [one for one in day if outcomes and one.outcome is not None]
     known += sum(sender.send("/outcomes", before))
-    return Replayed(len(rows), known, sender.requests, time.monotonic() - start)
+    return Replayed(len(rows), known, sender.requests, time.monotonic() - start, before[-1].id if before else "")
 
 
 def described(url: str, token: str = "") -> Schema:

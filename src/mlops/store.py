@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from mlops.contract import BadInput
 
 Role = Literal["production", "challenger"]
+MASK = "***"  # stands where a sensitive value was
 CHUNK = 20_000
 INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -201,6 +202,53 @@ class Store:
             sql.select(PREDICTIONS.c.version, MOMENT, *plain, sql.type_coerce(OUTCOMES.c.value, sql.Text))
             .outerjoin(OUTCOMES, OUTCOMES.c.id == PREDICTIONS.c.id)
             .where(start <= MOMENT, end > MOMENT, PREDICTIONS.c.role == role)
+        )
+        with self._begin() as connection:
+            for part in connection.execution_options(yield_per=CHUNK).execute(query).partitions():
+                yield list(part)
+
+    def rivals(
+        self, start: datetime, end: datetime, champion: str, challenger: str, together: bool
+    ) -> Iterator[list[Any]]:
+        """Predictions whose outcomes are known, by the time of their rows, while the challenger had any: of the rows
+        that both versions predicted (`together`), or of those that one alone did.
+
+        Lists of (version, time, output, outcome), the last two as JSON.
+        """
+
+        def sides(table: Any) -> Any:
+            given = (("production", champion), ("challenger", challenger))
+            return sql.or_(*(sql.and_(table.c.role == role, table.c.version == version) for role, version in given))
+
+        other = PREDICTIONS.alias()
+        twin = sql.exists().where(other.c.id == PREDICTIONS.c.id, other.c.role != PREDICTIONS.c.role, sides(other))
+        when = sql.select(sql.func.min(MOMENT), sql.func.max(MOMENT))
+        when = when.where(PREDICTIONS.c.role == "challenger", PREDICTIONS.c.version == challenger)
+        plain = [sql.type_coerce(column, sql.Text) for column in (PREDICTIONS.c.output, OUTCOMES.c.value)]
+        query = (
+            sql.select(PREDICTIONS.c.version, MOMENT, *plain)
+            .join(OUTCOMES, OUTCOMES.c.id == PREDICTIONS.c.id)
+            .where(sides(PREDICTIONS), twin if together else ~twin)
+        )
+        with self._begin() as connection:
+            first, last = connection.execute(when).one()
+            if first is None:
+                return
+            query = query.where(max(start, first) <= MOMENT, end > MOMENT, last >= MOMENT)
+            for part in connection.execution_options(yield_per=CHUNK).execute(query).partitions():
+                yield list(part)
+
+    def collected(self, start: datetime, end: datetime) -> Iterator[list[Any]]:
+        """Rows of either role by their time, as `happened`; where both roles answered an id, production's comes first.
+
+        Lists of (id, time, row, outcome), the last two as JSON, the outcome None where none is known.
+        """
+        row, outcome = (sql.type_coerce(column, sql.Text) for column in (PREDICTIONS.c.row, OUTCOMES.c.value))
+        query = (
+            sql.select(PREDICTIONS.c.id, MOMENT, row, outcome)
+            .outerjoin(OUTCOMES, OUTCOMES.c.id == PREDICTIONS.c.id)
+            .where(start <= MOMENT, end > MOMENT)
+            .order_by(MOMENT, PREDICTIONS.c.id, PREDICTIONS.c.role.desc())
         )
         with self._begin() as connection:
             for part in connection.execution_options(yield_per=CHUNK).execute(query).partitions():

@@ -1,55 +1,77 @@
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+"""What a workflow asks of GitHub to start another and to open its one pull request, answered by the small GitHub."""
+
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
+from mlops.contract import BadInput
 from mlops.hub import Hub
+from mlops.releasing.addition import BRANCH
+from rehearsal.api import GitHub
+from rehearsal.github.calls import Answer
+from tests.conftest import ENVIRONMENT, ROOT
+
+RIGHTS = {"pull-requests": "write", "actions": "write"}
 
 
 @pytest.fixture
-def github():
-    """GitHub's part in a dispatch: the repository, its workflow retrain.yml, and what was started."""
-    started = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.answer(200, {"default_branch": "main", "url": "/repos/o/r"})
-
-        def do_POST(self):
-            content = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if self.path != "/repos/o/r/actions/workflows/retrain.yml/dispatches":
-                return self.answer(404, {"message": "Not Found"})
-            started.append(content)
-            return self.answer(204, None)
-
-        def answer(self, status, content):
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.end_headers()
-            self.wfile.write(b"" if content is None else json.dumps(content).encode())
-
-        def log_message(self, *_):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    address = f"http://127.0.0.1:{server.server_port}"
-    hub = Hub.connect({"GITHUB_TOKEN": "t", "GITHUB_API_URL": address, "GITHUB_REPOSITORY": "o/r"})
-    yield hub, started
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def github(tmp_path: Path):
+    """GitHub with a repository that has main, retrain.yml, and the branch retrain."""
+    work, bare = tmp_path / "work", tmp_path / "origin.git"
+    (work / ".github/workflows").mkdir(parents=True)
+    shutil.copy(ROOT / ".github/workflows/retrain.yml", work / ".github/workflows")
+    for words in (["init", "--quiet", "--initial-branch=main"], ["add", "."], ["commit", "--quiet", "-m", "x"],
+                  ["branch", BRANCH], ["clone", "--quiet", "--bare", ".", str(bare)]):  # fmt: skip
+        subprocess.run(["git", *words], cwd=work, env=ENVIRONMENT, check=True)
+    with GitHub(tmp_path / "github", bare=bare) as served:
+        yield served
 
 
-def test_a_workflow_of_the_default_branch_is_started_with_its_inputs(github):
-    hub, started = github
-    assert hub.start("retrain.yml", reason="drift") == "retrain.yml was started"
-    assert started == [{"ref": "main", "inputs": {"reason": "drift"}}]
+def hub(github: GitHub, rights: dict[str, str] = RIGHTS) -> Hub:
+    about = {"GITHUB_API_URL": github.url, "GITHUB_REPOSITORY": github.repository}
+    return Hub.connect({"GITHUB_TOKEN": github.token(rights), **about})
 
 
-def test_a_workflow_that_is_not_there_is_said_not_to_be_started(github):
-    hub, started = github
-    assert hub.start("none.yml") == "none.yml wasn't started: GitHub answered 404"
-    assert started == []
+def test_a_branch_has_one_open_pull_request_that_is_brought_up_to_date(github):
+    first = hub(github).propose(BRANCH, "June", "30 days")
+    assert hub(github).propose(BRANCH, "June and July", "61 days") == first
+    (pull,) = github.known["pulls"]
+    assert (pull["title"], pull["body"], pull["html_url"]) == ("June and July", "61 days", first)
+
+
+def test_once_that_one_is_merged_the_next_is_a_new_one(github):
+    first = hub(github).propose(BRANCH, "June", "30 days")
+    assert hub(github).open_pull_request(BRANCH).html_url == first
+    github.merge(1, "f" * 40)
+    assert hub(github).open_pull_request(BRANCH) is None
+    assert hub(github).propose(BRANCH, "July", "31 days") != first
+
+
+def test_where_settings_forbid_it_the_remedy_is_said(github, monkeypatch):
+    respond = github.respond
+
+    def forbidden(method, target, headers, body):
+        if method == "POST":
+            text = b'{"message": "GitHub Actions is not permitted to create or approve pull requests."}'
+            return Answer(text, 403)
+        return respond(method, target, headers, body)
+
+    monkeypatch.setattr(github, "respond", forbidden)
+    with pytest.raises(BadInput, match="Allow GitHub Actions to create and approve pull requests"):
+        hub(github).propose(BRANCH, "June", "30 days")
+
+
+@pytest.mark.parametrize(
+    ("workflow", "rights", "answer", "asked"),
+    [
+        ("retrain.yml", RIGHTS, "retrain.yml was started", [{"reason": "drift"}]),
+        ("none.yml", RIGHTS, "none.yml wasn't started: GitHub answered 404", []),
+        ("retrain.yml", {"actions": "read"}, "retrain.yml wasn't started: GitHub answered 403", []),
+    ],
+)
+def test_a_workflow_is_started_with_its_inputs_by_who_may(github, workflow, rights, answer, asked):
+    assert hub(github, rights).start(workflow, reason="drift") == answer
+    assert [one["inputs"] for one in github.dispatched()] == asked
+    assert github.dispatched() == []

@@ -38,6 +38,17 @@ def test_the_first_of_one_id_stays_and_storing_again_changes_nothing(store):
     assert store.outcome("a").value == "v1.0.0"
 
 
+def test_what_was_collected_comes_of_both_roles_by_time_with_outcomes(store):
+    old, new = prediction(event_time=NOON - timedelta(days=2)), prediction("b", role="challenger", at=NOON)
+    store.add([new, prediction("b", role="production"), old], [Outcome(id="b", at=NOON, value=1)])
+    start, end = NOON - timedelta(days=1), NOON + timedelta(seconds=1)
+    (part,) = store.collected(start, end)
+    assert part == [("b", NOON, '{"x":1.0}', "1")] * 2
+    (part,) = store.collected(start - timedelta(days=1), end)
+    assert [id for id, *_ in part] == ["a", "b", "b"]
+    assert list(store.collected(start, NOON)) == []
+
+
 def test_a_challenger_answers_under_the_same_id(store):
     store.add([prediction(), prediction(role="challenger", version="v2.0.0")])
     assert store.prediction("a").version == "v1.0.0"

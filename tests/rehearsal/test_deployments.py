@@ -11,6 +11,7 @@ from mlops.workspace import git
 from rehearsal.github.calls import Answer
 from rehearsal.sandbox import Finished, Pushed, Sandbox, open_pull_request, sandbox
 from tests.conftest import Project, clone
+from tests.servers import webhook
 
 pytestmark = pytest.mark.xdist_group("deployments")  # in this order: each goes on where the last one ended
 ONLY_DEPLOY = ["checks.yml", "experiment.yml", "image.yml"]
@@ -126,7 +127,13 @@ def test_a_change_of_the_docs_releases_nothing(team: Team) -> None:
 def test_a_candidate_that_loses_is_refused_with_the_reason_on_its_pull_request(team: Team) -> None:
     before = team.tags()
     number = team.merges("worse", WORSE)
-    run = team.deploys()
+    with webhook() as (address, told):
+        team.github.options = ["--secret", f"ALERT_URLS={address}"]
+        run = team.deploys()
+        team.github.options = []
+    assert [alert["title"] for alert in told] == ["Not deployed: v1.0.0 stays"]
+    assert "Worse than the champion for sure" in told[0]["message"]
+    assert "Owner: @your-org/ml-engineers" in told[0]["message"]
     assert (run.outcome.conclusion, ran(run)) == ("failure", ["release!"]), run.outcome.log
     (comment,) = team.github.api.comments(number)
     assert comment["body"].startswith("### Not deployed: v1.0.0 stays")
@@ -197,6 +204,17 @@ def test_an_older_run_that_is_started_again_is_told_that_it_is_superseded(team: 
     assert run.outcome.summary.count("has v1.1.0 already, which is newer than v1.0.0") == 2
     assert ran(run) == ["release", "promote", "promote"], run.outcome.log
     assert team.tags() == before
+
+
+def test_a_challenger_comes_by_hand_with_its_mode_and_goes_again(team: Team) -> None:
+    said = {"version": "v1.0.0", "mode": "split", "share": "0.25", "reason": "Winter; $(touch /tmp/x)"}
+    run = team.github.dispatch("challenge.yml", **said)
+    assert (run.outcome.conclusion, ran(run)) == ("success", ["challenge"]), run.outcome.log
+    assert "challenger: v1.0.0 in split, 25% of the rows of v1.1.0 (model#challenger#1)" in run.outcome.summary
+    tag = git(team.github.origin, "for-each-ref", "--format=%(contents)", "refs/tags/model#challenger#1")
+    assert tag == "Winter; $(touch /tmp/x)\n\nMode: split\nShare: 0.25"
+    run = team.github.dispatch("challenge.yml", version="", mode="end", share="", reason="")
+    assert (run.outcome.conclusion, team.known.current("challenger")) == ("success", None), run.outcome.log
 
 
 def test_rollback_brings_the_version_before_and_says_why(team: Team) -> None:

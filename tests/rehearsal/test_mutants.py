@@ -6,8 +6,9 @@ import pytest
 
 from tests.conftest import Project
 
-CHECKS, DEPLOY, EXPERIMENT, IMAGE, REPORT, ROLLBACK = (
-    f".github/workflows/{name}.yml" for name in ("checks", "deploy", "experiment", "image", "report", "rollback")
+CHALLENGE, CHECKS, DEPLOY, EXPERIMENT, IMAGE, REPORT, RETRAIN, ROLLBACK = (
+    f".github/workflows/{name}.yml"
+    for name in ("challenge", "checks", "deploy", "experiment", "image", "report", "retrain", "rollback")
 )
 COMMENTING = "src/mlops/commenting.py"
 STATIC = "tests/test_workflows.py"
@@ -67,8 +68,16 @@ MUTANTS = [
            "          path: .dvc/cache\n          key: experiment-\n      - id: release\n"),
     Mutant("version misspelt", DEPLOY, "version: ${{ steps.release.outputs.version }}\n    steps",
            "version: ${{ steps.release.outputs.vesrion }}\n    steps"),
+    Mutant("pull request without the right to open it", RETRAIN,
+           "pull-requests: write # open the pull request, and bring it up to date", "pull-requests: read"),
+    Mutant("reason in a shell", RETRAIN, '"$REASON"', '"${{ inputs.reason }}"'),
+    Mutant("pushed past the App", RETRAIN, "          token: ${{ steps.app.outputs.token || github.token }}\n", ""),
+    Mutant("owner not told", DEPLOY, "ALERT_URLS: ${{ secrets.ALERT_URLS }}", "ALERT_URLS: none"),
     Mutant("reason optional", ROLLBACK, "required: true", "required: false"),
     Mutant("reviewers not asked for", ROLLBACK, "          GITHUB_TOKEN: ${{ github.token }}\n", ""),
+    Mutant("challenger past no reviewers", CHALLENGE, "    environment:\n      name: production\n      url: ${{ "
+           "vars.PRODUCTION_URL }}\n", ""),
+    Mutant("challenger answers people by default", CHALLENGE, "default: shadow", "default: split"),
     Mutant("`--publish` left on", COMMENTING, '"--publish=false", ', "", "tests/rehearsal/test_commenting.py"),
     Mutant("second comment behind thirty", COMMENTING, "CML_READS = 30", "CML_READS = 3000",
            "tests/rehearsal/test_commenting.py"),

@@ -35,12 +35,13 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """What to compare: the work tree at `root`, uncommitted changes included, with the commit `base`."""
+    """What to compare with the commit `base`: the commit `head`, or else what is at `root`, uncommitted included."""
 
     root: Path
     base: str
     sample_rows: int | None = None
     accept_incomparable: bool = False
+    head: str | None = None
 
 
 def default_base(root: Path) -> str:
@@ -53,7 +54,7 @@ def default_base(root: Path) -> str:
 
 def warm(request: Request, say: Say) -> None:
     """Train the base alone, as `run` would, so that DVC's cache has it when pull requests come."""
-    base = Workspace.keep(request.root, _merge_base(request.root, request.base), request.root / BASE)
+    base = Workspace.keep(request.root, _merge_base(request), request.root / BASE)
     _set_sample(base, base.params()["judge"], request)
     _reproduce(base, "train", say)
 
@@ -67,13 +68,13 @@ def run(request: Request, say: Say) -> Comparison:
         A side could not be trained; says which, and why.
     """
     root, scratch = request.root, request.root / SCRATCH
-    status = subprocess.Popen(["dvc", "status", "--quiet", "data.dvc"], cwd=root, stderr=subprocess.DEVNULL)
-    base_id = _merge_base(root, request.base)
-    head_tree = workspace.snapshot(root)
+    status = None if request.head else _data_status(root)
+    base_id = _merge_base(request)
+    head_tree = request.head or workspace.snapshot(root)
     base = Workspace.keep(root, base_id, root / BASE)
     head = Workspace.lay(root, head_tree, scratch / "head")
     facts = facts_of(request, base_id, head_tree, base, head)
-    if status.wait() and _take_data(head):
+    if status and status.wait() and _take_data(head):
         facts = msgspec.structs.replace(facts, head=msgspec.structs.replace(facts.head, dirty=True))
     before, after = (workspace.fingerprint(side.folder, "train") for side in (base, head))
     if before == after:
@@ -149,8 +150,14 @@ def _locked_test(root: Path, tag: str) -> str | None:
     return next((out["md5"] for out in outs if out["path"] == "artifacts/test.parquet"), None)
 
 
-def _merge_base(root: Path, revision: str) -> str:
-    return git(root, "merge-base", "HEAD", git(root, "rev-parse", "--verify", f"{revision}^{{commit}}"))
+def _merge_base(request: Request) -> str:
+    base = git(request.root, "rev-parse", "--verify", f"{request.base}^{{commit}}")
+    return git(request.root, "merge-base", request.head or "HEAD", base)
+
+
+def _data_status(root: Path) -> "subprocess.Popen[bytes]":
+    """DVC's, which ends with 1 where data/ isn't what data.dvc says; it takes a second, in which others can work."""
+    return subprocess.Popen(["dvc", "status", "--quiet", "data.dvc"], cwd=root, stderr=subprocess.DEVNULL)
 
 
 def _reproduce(side: Workspace, stage: str, say: Say) -> None:
@@ -176,7 +183,7 @@ def _take_data(head: Workspace) -> bool:
 def facts_of(request: Request, base_id: str, head_tree: str, base: Workspace, head: Workspace) -> Facts:
     """What git tells of both sides and of what changed between them."""
     root = request.root
-    head_id, *subjects = git(root, "log", "-1", "--format=%H%n%s", "HEAD").splitlines()
+    head_id, *subjects = git(root, "log", "-1", "--format=%H%n%s", request.head or "HEAD").splitlines()
     base_subject = git(root, "log", "-1", "--format=%s", base_id)
     numbers = [line.split("\t", 2) for line in git(root, "diff", "--numstat", base_id, head_tree).splitlines()]
     params = changes.params(base.params(), head.params())
@@ -187,7 +194,7 @@ def facts_of(request: Request, base_id: str, head_tree: str, base: Workspace, he
         head=Side(
             commit=head_id,
             subject=" ".join(subjects)[:500],
-            dirty=git(root, "rev-parse", "HEAD^{tree}") != head_tree,
+            dirty=len(set(git(root, "rev-parse", f"{head_id}^{{tree}}", f"{head_tree}^{{tree}}").split())) > 1,
         ),
         changes=Changes(
             flagged=flagged[:200],

@@ -64,7 +64,7 @@ def _summary(found: Comparison) -> Iterator[str]:
         yield f"{accepted} {_sentence(reasons)}"
         yield again
         return
-    yield f"### {found.verdict.capitalize()}: {_headline(found.metrics[0], found.basis.confidence)}\n"
+    yield f"### {found.verdict.capitalize()}: {headline(found.metrics[0], found.basis.confidence)}\n"
     guards = reasons[1 : MOST_REASONS + 1] or ["no guard broken"]
     guards += [f"and {len(reasons) - MOST_REASONS - 1} more"] if len(reasons) > MOST_REASONS + 1 else []
     yield f"{accepted} {_sentence([reasons[0], *guards])} {_worst(found.slices)}".rstrip()
@@ -78,7 +78,8 @@ def _sentence(parts: Sequence[str]) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _headline(loss: Estimate, confidence: float) -> str:
+def headline(loss: Estimate, confidence: float) -> str:
+    """Base, head, and their difference with its interval."""
     return (
         f"{_name(loss.name)} {_number(loss.base)} -> {_number(loss.head)} ({_signed(loss.difference)}, "
         f"{confidence:.0%} between {_signed(loss.low)} and {_signed(loss.high)})"

@@ -1,7 +1,8 @@
 """Follow a stage's tag in a git remote, and bring its version to a folder from which a service answers.
 
 New tag -> fetch -> verify -> `releases/<version>/` -> switch `releases/current`. Every step can be cut off and started
-again; whatever is wrong, the version that was there stays.
+again; whatever is wrong, the version that was there stays. Where the stage is production, the challenger comes after it
+in the same way, named in `releases/challenger.json`. What was put where, and why, is in `releases/history.json`.
 
 References
 ----------
@@ -16,11 +17,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlops import challenge, history
 from mlops.artifact import Model, check_golden
-from mlops.contract import BadInput, Release, decode, save
-from mlops.releasing.objects import TIPS, Objects
-from mlops.releasing.registry import Registry, outputs
-from mlops.workspace import git
+from mlops.contract import BadInput, Release, decode, encode, save
+from mlops.releasing import messages
+from mlops.releasing.mirror import Mirror
+from mlops.releasing.promotion import PRODUCTION
+from mlops.releasing.registry import CHALLENGER, Registry, outputs
 
 FILES = ("model.onnx", "model.json")
 KEPT = 3
@@ -36,9 +39,8 @@ class Agent:
     releases: Path
 
     @property
-    def mirror(self) -> Path:
-        """A bare repository that holds what was fetched so far."""
-        return self.releases / ".git"
+    def mirror(self) -> Mirror:
+        return Mirror(self.remote, self.releases / ".git")
 
     def served(self) -> str | None:
         """The version that `current` points to."""
@@ -54,14 +56,15 @@ class Agent:
             Why not; what was served before is served still.
         """
         try:
-            return self._reconcile()
+            known = self.mirror.open()
+            switched = self._follow(known)
         except (BadInput, OSError):  # a git that was killed leaves locks, a full disk halves: the next try fetches anew
-            shutil.rmtree(self.mirror, ignore_errors=True)
+            self.mirror.drop()
             raise
+        self._accompany(known)
+        return switched
 
-    def _reconcile(self) -> str | None:
-        self._open()
-        known = Registry.remote(self.remote, self.mirror)
+    def _follow(self, known: Registry) -> str | None:
         wanted = known.current(self.stage)
         if wanted is None:
             raise BadInput(f"{self.remote} has no tag model#{self.stage}#N: no version was put into this stage yet")
@@ -69,24 +72,38 @@ class Agent:
         if self.served() == wanted and release is None:
             return None
         self._switch(wanted)
-        self._prune(wanted)
+        self._prune()
         return wanted
 
-    def _open(self) -> None:
-        if not (self.mirror / "HEAD").exists():
-            scratch = self.mirror.with_name(".git.part")
-            shutil.rmtree(scratch, ignore_errors=True)
-            self.releases.mkdir(parents=True, exist_ok=True)
-            git(self.releases, "init", "--quiet", "--bare", str(scratch))
-            scratch.rename(self.mirror)
+    def _accompany(self, known: Registry) -> None:
+        """The challenger and the history; whatever is wrong with them leaves production alone, and is tried again."""
+        stages = (self.stage, CHALLENGER) if self.stage == PRODUCTION else (self.stage,)
+        try:
+            self.mirror.bring(messages.recent(known, stages))
+            _write(self.releases / history.FILE, encode(messages.history(self.mirror.folder, known, stages)))
+            self._challenge(known)
+        except Exception as error:
+            self.mirror.drop()
+            log("kept", stage=CHALLENGER, reason=str(error))
+
+    def _challenge(self, known: Registry) -> None:
+        file = self.releases / challenge.FILE
+        wanted = messages.challenge(self.mirror.folder, known, self.served()) if self.stage == PRODUCTION else None
+        if wanted is None:
+            file.unlink(missing_ok=True)
+            return
+        brought = self._release(wanted.version, known.commit(wanted.version))
+        if _write(file, encode(wanted)) or brought:
+            self._prune()
+            log("challenger", version=wanted.version, mode=wanted.mode, share=wanted.share)
 
     def _release(self, version: str, commit: str) -> Release | None:
         """Bring a version here unless it is here whole; what was brought."""
         folder = self.releases / version
         if _whole(folder, version, commit):
             return None
-        self._fetch(version)
-        wanted, objects = _wanted(self.mirror, commit), Objects(self.mirror, commit)
+        objects = self.mirror.objects(version, commit)
+        wanted = _wanted(self.mirror.folder, commit)
         part = self.releases / f".{version}.part"
         shutil.rmtree(part, ignore_errors=True)
         for name in FILES:
@@ -98,25 +115,26 @@ class Agent:
         part.rename(folder)
         return release
 
-    def _fetch(self, version: str) -> None:
-        """Bring the commit of a version and the branch that may hold its objects, of both what is asked for."""
-        git(self.mirror, "config", "remote.origin.url", self.remote)
-        there = git(self.mirror, "ls-remote", "origin", *TIPS).split()[1::2]  # a clone knows its origin's branch
-        refs = [f"+{ref}:{ref}" for ref in (f"refs/tags/model@{version}", *there)]
-        git(self.mirror, "fetch", "--quiet", "--no-tags", "--depth=1", "--filter=blob:none", "origin", *refs)
-
     def _switch(self, version: str) -> None:
         link = self.releases / ".current.part"
         link.unlink(missing_ok=True)
         link.symlink_to(version)
         link.replace(self.releases / "current")
 
-    def _prune(self, version: str) -> None:
-        """Keep the newest few, so that a rollback finds the last one here."""
+    def _prune(self) -> None:
+        """Keep the newest few, so that a rollback finds the last one here, and what is in use."""
+        used = {"current", self.served(), self._challenger()}
         folders = [path for path in self.releases.iterdir() if path.is_dir() and not path.name.startswith(".")]
-        old = sorted((path for path in folders if path.name not in (version, "current")), key=_changed)
+        old = sorted((path for path in folders if path.name not in used), key=_changed)
         for path in old[: max(0, len(old) - KEPT + 1)]:
             shutil.rmtree(path)
+
+    def _challenger(self) -> str | None:
+        """The version that challenger.json names."""
+        try:
+            return decode(challenge.Challenge, (self.releases / challenge.FILE).read_bytes(), challenge.FILE).version
+        except (OSError, BadInput):
+            return None
 
 
 def follow(agent: Agent, interval: float, once: bool = False, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -157,6 +175,14 @@ def _wanted(mirror: Path, commit: str) -> dict[str, str]:
     if lacking:
         raise BadInput(f"dvc.lock of {commit} names no {lacking[0]}: it isn't a release commit")
     return {name: found[name] for name in FILES}
+
+
+def _write(path: Path, content: bytes) -> bool:
+    """Write what isn't there yet; was it new?"""
+    if path.exists() and path.read_bytes() == content:
+        return False
+    save(path, content)
+    return True
 
 
 def _whole(folder: Path, version: str, commit: str) -> bool:

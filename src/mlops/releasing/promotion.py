@@ -6,7 +6,7 @@ from pathlib import Path
 from mlops.contract import BadInput
 from mlops.params import Deploy
 from mlops.releasing import registry
-from mlops.releasing.registry import BAD, Registry, order
+from mlops.releasing.registry import BAD, CHALLENGER, Registry, order
 
 PRODUCTION = "prod"
 
@@ -34,7 +34,7 @@ class Door:
 
 
 def promote(root: Path, stage: str, version: str, door: Door, reason: str = "", remote: str | None = "origin") -> str:
-    """Put a version into a stage; what happened, in a line.
+    """Put a version into a stage; what happened, in a line. A challenger that becomes the champion is one no more.
 
     Raises
     ------
@@ -52,6 +52,8 @@ def promote(root: Path, stage: str, version: str, door: Door, reason: str = "", 
     if held:
         return f"held: {held}"
     tag = registry.assign(root, stage, version, reason or f"{version} to {stage}", remote)
+    if stage == PRODUCTION and known.current(CHALLENGER) == version:
+        registry.unassign(root, CHALLENGER, f"{version} is the champion", remote)
     return f"{stage}: {version} ({tag})"
 
 

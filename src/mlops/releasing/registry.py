@@ -1,7 +1,7 @@
 """Versions and stages as git tags, in the format of GTO: `model@v1.2.0` is a version, `model#prod#3` puts one there.
 
-The newest assignment of a stage wins, so a rollback is one more tag. A stage may also be a label: `model#bad#1` marks a
-version that must not be deployed again, `model#compliance#1` one that passed a review.
+The newest assignment of a stage wins, so a rollback is one more tag. `model#challenger!#4` takes a version out again. A
+stage may also be a label: `model#bad#1` marks a version that must not be deployed again.
 
 References
 ----------
@@ -10,6 +10,7 @@ GTO 1.10, https://mlem.ai/doc/gto: tag names of versions and assignments.
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,9 +22,9 @@ from mlops.releasing.branch import RACED
 from mlops.workspace import git
 
 Bump = Literal["major", "minor", "patch"]
-FIRST, BAD = "v1.0.0", "bad"
+FIRST, BAD, CHALLENGER = "v1.0.0", "bad", "challenger"
 VERSION = re.compile(r"model@(v\d+\.\d+\.\d+)")
-ASSIGNMENT = re.compile(r"model#([a-z][a-z0-9-]*)#(\d+)")
+ASSIGNMENT = re.compile(r"model#([a-z][a-z0-9-]*)(!?)#(\d+)")
 ATTEMPTS = 5
 
 
@@ -32,11 +33,11 @@ class Registry:
     """What the tags say.
 
     `versions` maps each version to its release commit, the oldest version first; `stages` each stage to the versions
-    that were put there, as (number, version) pairs, the oldest first.
+    that were put there, as (number, version) pairs, the oldest first; None where the one before was taken out.
     """
 
     versions: dict[str, str]
-    stages: dict[str, list[tuple[int, str]]]
+    stages: dict[str, list[tuple[int, str | None]]]
 
     @classmethod
     def of(cls, tags: dict[str, str]) -> "Registry":
@@ -44,12 +45,16 @@ class Registry:
         found = {match[1]: commit for name, commit in tags.items() if (match := VERSION.fullmatch(name))}
         versions = {name: found[name] for name in sorted(found, key=order)}
         named = {commit: name for name, commit in versions.items()}
-        stages: dict[str, list[tuple[int, str]]] = {}
-        for tag, commit in tags.items():
-            match = ASSIGNMENT.fullmatch(tag)
-            if match and commit in named:
-                stages.setdefault(match[1], []).append((int(match[2]), named[commit]))
-        return cls(versions, {stage: sorted(given) for stage, given in stages.items()})
+        matches = ((ASSIGNMENT.fullmatch(tag), named.get(commit)) for tag, commit in tags.items())
+        events = sorted((int(match[3]), match[1], match[2], name) for match, name in matches if match and name)
+        stages: dict[str, list[tuple[int, str | None]]] = {}
+        for number, stage, ended, name in events:
+            given = stages.setdefault(stage, [])
+            if not ended:
+                given.append((number, name))
+            elif given and given[-1][1] == name:  # who ends a version doesn't end the one that came meanwhile
+                given.append((number, None))
+        return cls(versions, stages)
 
     @classmethod
     def read(cls, root: Path) -> "Registry":
@@ -79,7 +84,16 @@ class Registry:
 
     def current(self, stage: str) -> str | None:
         """The version that is in a stage now."""
-        return self.stages[stage][-1][1] if stage in self.stages else None
+        return self.stages[stage][-1][1] if self.stages.get(stage) else None
+
+    def tags(self, stage: str) -> list[str]:
+        """Names of a stage's tags, the newest first."""
+        given = reversed(self.stages.get(stage, ()))
+        return [f"model#{stage}{'' if version else '!'}#{number}" for number, version in given]
+
+    def after(self, stage: str) -> int:
+        """The number of a stage's next tag."""
+        return self.stages[stage][-1][0] + 1 if self.stages.get(stage) else 1
 
     def has(self, label: str, version: str) -> bool:
         """Was this version ever put there? Asked of stages that are labels, such as `bad`."""
@@ -88,7 +102,7 @@ class Registry:
     def previous(self, stage: str) -> str | None:
         """The version that was in a stage before the current one, and isn't marked bad."""
         current = self.current(stage)
-        earlier = [v for _, v in self.stages.get(stage, ()) if v != current and not self.has(BAD, v)]
+        earlier = [v for _, v in self.stages.get(stage, ()) if v and v != current and not self.has(BAD, v)]
         return earlier[-1] if earlier else None
 
     def commit(self, version: str) -> str:
@@ -151,19 +165,35 @@ def tag(root: Path, name: str, commit: str, message: str, remote: str | None) ->
     return name
 
 
-def assign(root: Path, stage: str, version: str, message: str, remote: str | None = "origin") -> str:
+def assign(root: Path, stage: str, version: str, why: str, remote: str | None = "origin", anew: bool = False) -> str:
     """Put a version into a stage: the tag that says so, pushed to `remote` where there is one.
 
-    Another one may take the same number at the same time: then the next number is tried.
+    Where it is there already there is nothing to do, unless the message says something `anew`.
     """
+
+    def put(known: Registry) -> str:
+        if known.current(stage) == version and not anew:
+            return known.tags(stage)[0]
+        return tag(root, f"model#{stage}#{known.after(stage)}", known.commit(version), why, remote)
+
+    return _raced(root, remote, put)
+
+
+def unassign(root: Path, stage: str, why: str, remote: str | None = "origin") -> str:
+    """Take the version out of a stage: the tag that says so, none where it is empty already."""
+
+    def end(known: Registry) -> str:
+        leaving, name = known.current(stage), f"model#{stage}!#{known.after(stage)}"
+        return tag(root, name, known.commit(leaving), why, remote) if leaving else ""
+
+    return _raced(root, remote, end)
+
+
+def _raced(root: Path, remote: str | None, make: Callable[[Registry], str]) -> str:
+    """Another one may take the same number at the same time: then the next number is tried."""
     for attempt in range(ATTEMPTS):
-        known = Registry.fetched(root, remote)
-        if known.current(stage) == version:
-            return f"model#{stage}#{known.stages[stage][-1][0]}"
-        number = known.stages[stage][-1][0] + 1 if stage in known.stages else 1
-        name = f"model#{stage}#{number}"
         try:
-            return tag(root, name, known.commit(version), message, remote)
+            return make(Registry.fetched(root, remote))
         except BadInput as error:
             if attempt == ATTEMPTS - 1 or not any(said in str(error) for said in RACED):
                 raise

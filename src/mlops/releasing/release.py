@@ -15,10 +15,11 @@ import pandas as pd
 
 from mlops import params, workspace
 from mlops.artifact import read_info
-from mlops.contract import ModelInfo, save
+from mlops.challenge import request
+from mlops.contract import save
 from mlops.judging import experiment, gate, judge, report, sides
 from mlops.judging.record import Comparison
-from mlops.releasing import card, registry
+from mlops.releasing import card, commits, registry
 from mlops.releasing.objects import Objects
 from mlops.releasing.registry import BAD, Bump, Registry
 from mlops.workspace import Workspace, git
@@ -74,7 +75,7 @@ def release(
     if found and not found.decision.accepted:
         return Candidate(None, f"### Not deployed: {champion} stays\n\n{report.render(found)}", refused=True)
     version = known.next(bump(root, known, candidate, found))
-    text = card.describe(version, champion, candidate.folder, found, commits(root, known, champion))
+    text = card.describe(version, champion, candidate.folder, found, merged(root, known, champion))
     save(candidate.folder / "MODEL_CARD.md", text.encode())
     publish(candidate.folder)
     commit = release_commit(candidate, message(version, champion, mark, found, about))
@@ -82,7 +83,7 @@ def release(
     return Candidate(version, text)
 
 
-def commits(root: Path, known: Registry, champion: str | None) -> list[str]:
+def merged(root: Path, known: Registry, champion: str | None) -> list[str]:
     """Subjects of what was merged since the champion, the newest first: with several in a row, one release has all."""
     since = [f"^{known.commit(champion)}"] if champion else []
     return git(root, "log", "--first-parent", f"-{MOST_COMMITS}", "--format=%h %s", "HEAD", *since).splitlines()
@@ -132,26 +133,13 @@ def bump(root: Path, known: Registry, candidate: Workspace, found: Comparison | 
     return "patch" if {name for name in before | after if before.get(name) != after.get(name)} == {"data"} else "minor"
 
 
-def request(info: ModelInfo) -> frozenset[tuple[str, str, str, bool]]:
-    """What a request must carry: every input with its type and unit, and whether it may be missing."""
-    columns = ((name, info.schema.columns[name]) for name in info.schema.inputs)
-    return frozenset((name, column.type, column.unit, column.missing) for name, column in columns)
-
-
 def release_commit(candidate: Workspace, text: str) -> str:
     """A child of the candidate's commit, on no branch."""
-    root, index = candidate.root, candidate.folder.with_name("candidate.index")
+    root = candidate.root
     config = git(root, "show", f"{candidate.tree}:.dvc/config").replace("remote = seed", "remote = storage")
     save(candidate.folder / ".dvc/config", (config + "\n").encode())  # where this version's outputs are
-    try:
-        git(root, "read-tree", candidate.tree, GIT_INDEX_FILE=str(index))
-        for name in ("dvc.lock", "artifacts/metrics.json", "MODEL_CARD.md", ".dvc/config"):
-            blob = git(root, "hash-object", "-w", str(candidate.folder / name))
-            git(root, "update-index", "--add", "--cacheinfo", f"100644,{blob},{name}", GIT_INDEX_FILE=str(index))
-        tree = git(root, "write-tree", GIT_INDEX_FILE=str(index))
-    finally:
-        index.unlink(missing_ok=True)
-    return git(root, "commit-tree", tree, "-p", candidate.tree, "-m", text, **registry.identity())
+    made = commits.tree(candidate, ("dvc.lock", "artifacts/metrics.json", "MODEL_CARD.md", ".dvc/config"))
+    return commits.child(root, candidate.tree, made, text)
 
 
 def message(version: str, champion: str | None, mark: str, found: Comparison | None, about: Mapping[str, str]) -> str:

@@ -24,7 +24,7 @@ def load(folder: Path, limits: Serve) -> Served:
     BadInput
         Names the file and what is wrong with it.
     """
-    release = decode(Release, _read(folder / "release.json"), str(folder / "release.json"))
+    release = decode(Release, read(folder / "release.json"), str(folder / "release.json"))
     if release.version != folder.name:
         raise BadInput(f"{folder / 'release.json'}: says {release.version}, but the folder is {folder.name}")
     graph, info = (_verified(folder / name, release) for name in ("model.onnx", "model.json"))
@@ -39,14 +39,14 @@ def load(folder: Path, limits: Serve) -> Served:
 
 
 def _verified(path: Path, release: Release) -> bytes:
-    content = _read(path)
+    content = read(path)
     digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if digest != release.files.get(path.name):
         raise BadInput(f"{path}: its MD5 is {digest}, but release.json says {release.files.get(path.name)}")
     return content
 
 
-def _read(path: Path) -> bytes:
+def read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
@@ -56,8 +56,10 @@ def _read(path: Path) -> bytes:
 class Current(threading.Thread):
     """Holds the served version. A request takes it once, so that a switch never reaches into an answer."""
 
+    role = "production"
+
     def __init__(self, releases: Path, load: Callable[[Path], Served], failed: Callable[[], None]) -> None:
-        super().__init__(name="current", daemon=True)
+        super().__init__(name=self.role, daemon=True)
         self.served: Served | None = None
         self._link, self._load, self._failed = releases / "current", load, failed
         self._ended = threading.Event()
@@ -72,12 +74,9 @@ class Current(threading.Thread):
         self.join()
 
     def look(self) -> None:
-        """Switch if the link names another version and that one is right; else keep what is served."""
-        try:
-            version = self._link.readlink().name
-        except OSError:  # no release yet, or none any more
-            return
-        if (self.served and version == self.served.release.version) or self._waits(version):
+        """Switch if another version is named and that one is right; else keep what is served."""
+        version = self._named()
+        if version is None or (self.served and version == self.served.release.version) or self._waits(version):
             return
         try:
             served = self._load(self._link.parent / version)
@@ -86,10 +85,17 @@ class Current(threading.Thread):
             self._wrong, self._again = version, time.monotonic() + self._pause
             self._pause = min(2 * self._pause, SLOWEST)
             kept = self.served and self.served.release.version
-            log("error", "release refused", version=version, reason=str(error), still_served=kept)
+            log("error", "release refused", version=version, role=self.role, reason=str(error), still_served=kept)
         else:
             self.served, self._wrong, self._pause = served, "", POLL
-            log("info", "release served", version=version, commit=served.release.commit)
+            log("info", "release served", version=version, role=self.role, commit=served.release.commit)
+
+    def _named(self) -> str | None:
+        """The version that should be served; None before the first release, and where there is none any more."""
+        try:
+            return self._link.readlink().name
+        except OSError:
+            return None
 
     def _waits(self, version: str) -> bool:
         """Was this version wrong a moment ago? Then not yet again; another one at once."""

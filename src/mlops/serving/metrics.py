@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
+from mlops.challenge import Challenge
+
 PREFIX = "serving_"
 BOUNDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)  # seconds
 HELP = {
@@ -14,6 +16,9 @@ HELP = {
     "lost_predictions_total": "Predictions answered though the disk did not take them",
     "ship_failures_total": "Deliveries from the spool to the store that failed",
     "load_failures_total": "Releases that were refused",
+    "challenger_rows_total": "Rows that the challenger scored, or answered",
+    "challenger_failures_total": "Rows that the challenger could not score",
+    "challenger_dropped_total": "Rows that the challenger in shadow had no time for",
 }
 Labels = tuple[tuple[str, str], ...]
 
@@ -51,13 +56,18 @@ class Metrics:
                 return bound
         return None
 
-    def text(self, gauges: dict[str, float], version: str | None) -> bytes:
+    def text(self, gauges: dict[str, float], version: str | None, challenge: Challenge | None = None) -> bytes:
         """Everything, as `/metrics` answers it."""
         lines = [*self._counters(), *self._histogram()]
         for name, value in gauges.items():
             lines += _family(name, "gauge", name.replace("_", " "), [("", (), value)])
         known: Labels = (("version", version or "none"),)
         lines += _family("model_info", "gauge", "The version that is served", [("", known, 1)])
+        if challenge:
+            how: Labels = (("version", challenge.version), ("mode", challenge.mode))
+            lines += _family(
+                "challenger_share", "gauge", "Share of the rows that it gets", [("", how, challenge.share)]
+            )
         return ("\n".join(lines) + "\n").encode()
 
     def _counters(self) -> Iterator[str]:

@@ -79,14 +79,15 @@ def _schemas(info: ModelInfo, limits: Serve) -> dict[str, Any]:
     ids = {"type": "array", "items": {"$ref": "#/components/schemas/Id"}, "description": "one a row, none twice"}
     rows = {"type": "array", "items": {"$ref": "#/components/schemas/Row"}, **some}
     outcome = _object({"id": {"$ref": "#/components/schemas/Id"}, "value": _property(known[info.schema.target], False)})
-    prediction = {"id": {"$ref": "#/components/schemas/Id"}, **_output(info)}
-    answers = {"type": "array", "items": _object(prediction)}
+    other = {"type": "string", "description": "the version that predicted it, where that is the challenger"}
+    prediction = {"id": {"$ref": "#/components/schemas/Id"}, **_output(info), "model": other}
+    answers = {"type": "array", "items": _object(prediction, "model")}
     error = _object({name: {"type": "string"} for name in ("field", "rule", "message")})
     return {
         "Row": row,
         "Id": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
         "Request": {**_object({"rows": rows, "ids": ids}, "ids"), "example": {"rows": [example(info)]}},
-        "Answer": _object({"model": {"type": "string"}, "predictions": answers}),
+        "Answer": _object({"model": {"type": "string", "description": "the version served"}, "predictions": answers}),
         "Outcomes": _object({"outcomes": {"type": "array", "items": outcome, **some}}),
         "Error": _object({"error": error}),
     }  # fmt: skip

@@ -7,9 +7,10 @@ from datetime import datetime
 from html import escape
 from pathlib import Path
 
+from mlops.history import Assignment
 from mlops.serving import pictures, words
 from mlops.serving.metrics import Metrics
-from mlops.serving.status import Assignment, Check, Checks, Duel, State
+from mlops.serving.status import Check, Checks, Duel, State
 
 REFRESH = 30  # seconds
 HEADERS = {
@@ -51,8 +52,9 @@ def _version(state: State) -> Iterator[str]:
     if state.release is None:
         yield "<p>The agent puts one into the folder of releases.</p>"
         return
-    since = f" since {words.time(state.switched)} ({words.ago(state.now - state.switched)})" if state.switched else ""
-    yield f"<p>Predicts <code>{text(state.target)}</code>{since}. Release commit {text(state.release.commit[:12])}.</p>"
+    since = f"Since {words.time(state.switched)} ({words.ago(state.now - state.switched)}). " if state.switched else ""
+    commit = text(state.release.commit[:12])
+    yield f"<p>{since}It predicts <code>{text(state.target)}</code>; its release commit is {commit}.</p>"
     mine = (one for one in state.history if one.version == state.release.version and one.stage != "challenger")
     deployed = next(mine, None)
     if deployed:
@@ -139,7 +141,7 @@ def _challenger(state: State) -> Iterator[str]:
     if beside is None:
         yield "<p>No challenger runs beside it.</p>"
     else:
-        share = f", {beside.share:.0%} of the requests" if beside.mode == "split" and beside.share is not None else ""
+        share = f", {beside.share:.0%} of the requests" if beside.mode == "split" else ""
         yield f"<p><b>{text(beside.version)}</b> runs beside it: {text(beside.mode)}{share}.</p>"
     duels = ((at, check.challenger) for at, check in state.checks or [] if check.challenger)
     yield from (f"<p>{_duel(at, duel)}</p>" for at, duel in list(duels)[:1])
@@ -166,18 +168,18 @@ def _deployments(history: list[Assignment]) -> Iterator[str]:
 
 
 def _what(one: Assignment, before: Assignment | None) -> str:
-    if one.version and before and before.version and words.order(one.version) < words.order(before.version):
+    if one.ended:
+        return " <b>ended</b>"
+    if before and words.order(one.version) < words.order(before.version):
         return " <b class=warn>rollback</b>"
     return ""
 
 
 def _assigned(one: Assignment, what: str = "") -> str:
-    version = f"<b>{text(one.version)}</b>" if one.version else "nothing any more"
     marked = " <b class=alarm>bad</b>" if one.bad else ""
-    by = f" by {text(one.by)}" if one.by else ""
-    at = f", {words.time(one.at)}" if one.at else ""
     reason = f'<br><span class="soft">{text(one.reason)}</span>' if one.reason else ""
-    return f"{version}{marked}{what}: {text(one.stage)} #{one.number}{at}{by}{reason}"
+    where = f"{text(one.stage)} #{one.number}, {words.time(one.at)} by {text(one.by)}"
+    return f"<b>{text(one.version)}</b>{marked}{what}: {where}{reason}"
 
 
 def _tile(name: str, value: str, alarm: bool = False) -> str:

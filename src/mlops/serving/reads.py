@@ -8,6 +8,7 @@ from litestar.exceptions import HTTPException
 
 from mlops.serving import pages
 from mlops.serving.answers import Served
+from mlops.serving.challenger import Challenger
 from mlops.serving.current import Current
 from mlops.serving.logs import log
 from mlops.serving.refusal import Refused
@@ -17,7 +18,7 @@ NOT_YET = Refused(503, "", "ready", "no release is served yet; the agent puts on
 FAULT = Refused(500, "", "fault", "a fault of the service; its log says more")
 
 
-def application(current: Current, metrics: Callable[[], bytes], status: Status) -> Litestar:
+def application(current: Current, challenger: Challenger, metrics: Callable[[], bytes], status: Status) -> Litestar:
     """These routes as one ASGI application."""
 
     @get("/", media_type=MediaType.HTML)
@@ -34,7 +35,7 @@ def application(current: Current, metrics: Callable[[], bytes], status: Status) 
 
     @get("/model", sync_to_thread=False)
     def model() -> dict[str, Any]:
-        return served(current).description
+        return {**served(current).description, "challenger": challenger.rival and challenger.rival.challenge}
 
     @get("/schema", sync_to_thread=False)
     def schema() -> dict[str, Any]:

@@ -14,9 +14,9 @@ from mlops.contract import Schema
 from mlops.params import Serve
 from mlops.serving import columns
 from mlops.serving.refusal import Refused, explain
+from mlops.store import MASK
 
 YEARS = range(1700, 2200)  # of times: what databases and data frames can hold, whatever the zone
-MASK = "***"
 ID = r"^[A-Za-z0-9._:-]{1,64}(?![\s\S])"  # `$` would let a line break pass at the end
 Id = Annotated[str, Meta(pattern=ID)]
 Row = Any  # a record with a field for each column of the schema

@@ -19,10 +19,12 @@ from litestar.types import Receive, Send
 from mlops.contract import BadInput
 from mlops.params import Serve
 from mlops.serving import collection, current, http, reads
-from mlops.serving.answers import Served
+from mlops.serving.answers import Served, told
+from mlops.serving.challenger import Challenger, Rival
 from mlops.serving.logs import log
 from mlops.serving.metrics import Metrics
 from mlops.serving.refusal import Refused
+from mlops.serving.shadow import Shadow
 from mlops.serving.shipping import Shipper
 from mlops.serving.status import Status
 from mlops.store import Outcome, Prediction, Store
@@ -30,7 +32,8 @@ from mlops.store import Outcome, Prediction, Store
 OPEN = ("/health/live", "/health/ready", "/metrics")  # without a token, for probes and Prometheus
 PAGE = "/"  # for people, whose browser gives the token as a password
 PATHS = (*OPEN, PAGE, "/model", "/schema", "/predict", "/outcomes")
-Route = Callable[[Served, bytes], Awaitable[tuple[int, Any]]]
+Later = Callable[[], None] | None  # what is done once the answer has left
+Route = Callable[[Served, bytes], Awaitable[tuple[int, Any, Later]]]
 
 
 class Service:
@@ -42,24 +45,30 @@ class Service:
         self._metrics = Metrics()
         self._spool = collection.Spool(spool, limits.fsync)
         self._fault = ""
+        self._failing: Rival | None = None
         load = partial(current.load, limits=limits)
-        self._current = current.Current(releases, load, partial(self._metrics.count, "load_failures_total"))
+        refused = partial(self._metrics.count, "load_failures_total")
+        self._current = current.Current(releases, load, refused)
+        self._challenger = Challenger(releases, load, refused, self._current)
+        dropped = partial(self._metrics.count, "challenger_dropped_total")
+        self._shadow = Shadow(self._keep, self._fail, dropped)
         failed = partial(self._metrics.count, "ship_failures_total")
         self._shipper = Shipper(self._spool, spool, store, limits.ship_interval, failed)
         self._routes: dict[str, Route] = {"/predict": self._predict, "/outcomes": self._note}
         shown = Status(self._current, self._metrics, store, releases, spool)
-        self._reads = reads.application(self._current, self._text, shown)
+        self._reads = reads.application(self._current, self._challenger, self._text, shown)
 
     def start(self) -> None:
         """Load the current release, if there is one, and begin to follow and to ship."""
-        self._current.look()
-        self._current.start()
-        self._shipper.start()
+        for one in (self._current, self._challenger):
+            one.look()
+        for thread in (self._current, self._challenger, self._shadow, self._shipper):
+            thread.start()
 
     def stop(self) -> None:
         """Ship what was collected."""
-        self._current.stop()
-        self._shipper.stop()
+        for thread in (self._current, self._challenger, self._shadow, self._shipper):
+            thread.stop()
         self._spool.close()
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -84,7 +93,7 @@ class Service:
         try:
             body = await http.read(scope, receive, self._limits.max_bytes)
             served = reads.served(self._current)
-            status, answer = await route(served, body)
+            status, answer, later = await route(served, body)
         except Refused as refusal:
             await http.refuse(send, refusal)
         except Exception as error:  # onnxruntime raises what it likes; the next request may be a better one
@@ -93,20 +102,41 @@ class Service:
         else:
             version = (b"x-model-version", served.release.version.encode())
             await http.answer(send, status, self._encoder.encode(answer), [version])
+            if later:
+                later()
 
-    async def _predict(self, served: Served, body: bytes) -> tuple[int, Any]:
+    async def _predict(self, served: Served, body: bytes) -> tuple[int, Any, Later]:
         rows, ids = served.requests.read(body)
         for column in served.requests.outside(rows):
             self._metrics.count("out_of_range_total", column=column)
-        answers, kept = served.answer(rows, ids)
+        asked, rival, later = served.asked(rows, ids), self._challenger.rival, None
+        if rival is None or rival.champion is not served:
+            kept = served.answer(asked)
+        elif rival.challenge.mode == "shadow":
+            kept, later = served.answer(asked), partial(self._shadow.offer, rival, asked)
+        else:
+            kept = rival.split(asked, self._fail)
+            self._metrics.count("challenger_rows_total", sum(one.role == "challenger" for one in kept))
         await self._collect(kept, self._limits.when_full == "answer")
         self._metrics.count("rows_total", len(rows))
-        return 200, {"model": served.release.version, "predictions": answers}
+        return 200, {"model": served.release.version, "predictions": told(kept)}, later
 
-    async def _note(self, served: Served, body: bytes) -> tuple[int, Any]:
+    def _keep(self, scored: list[Prediction]) -> None:
+        """What the challenger said in shadow; the disk may refuse it."""
+        self._spool.append(self._encoder.encode_lines(scored))
+        self._metrics.count("challenger_rows_total", len(scored))
+
+    def _fail(self, rival: Rival, error: Exception, rows: int) -> None:
+        """Count what the challenger couldn't score, and say why, once for each."""
+        self._metrics.count("challenger_failures_total", rows)
+        if rival is not self._failing:
+            self._failing = rival
+            log("error", "the challenger failed", version=rival.challenge.version, reason=repr(error))
+
+    async def _note(self, served: Served, body: bytes) -> tuple[int, Any, Later]:
         found = served.outcomes.read(body)
         await self._collect(found, lossy=False)
-        return 202, {"noted": len(found)}
+        return 202, {"noted": len(found)}, None
 
     async def _collect(self, records: Sequence[Prediction | Outcome], lossy: bool) -> None:
         """Bring records to disk; where it takes none, lose them visibly or refuse to answer."""
@@ -128,12 +158,14 @@ class Service:
             log("error" if fault else "info", "the spool takes nothing" if fault else "the spool works", reason=fault)
 
     def _text(self) -> bytes:
-        served = self._current.served
+        served, rival = self._current.served, self._challenger.rival
         gauges: dict[str, float] = {
             "spool_bytes": collection.size(self._folder),
             "model_loaded": int(served is not None),
         }
-        return self._metrics.text(gauges, served.release.version if served else None)
+        return self._metrics.text(
+            gauges, served.release.version if served else None, rival.challenge if rival else None
+        )
 
 
 async def serve(service: Service, host: str, port: int) -> None:

@@ -14,7 +14,10 @@ from typing import Any
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
+from mlops import challenge, history
+from mlops.challenge import Challenge
 from mlops.contract import Record, Release, T
+from mlops.history import Assignment
 from mlops.serving import collection
 from mlops.serving.current import Current
 from mlops.serving.metrics import Metrics
@@ -23,26 +26,6 @@ from mlops.store import Store
 SHOWN = 10  # checks
 FRESH = 5.0  # seconds for which the store isn't asked again
 PATIENCE = 2.0  # seconds that a page waits for the store
-
-
-class Assignment(Record, frozen=True):
-    """An entry of releases/history.json: which version was put where, when, by whom and why; `bad` is it now."""
-
-    stage: str = ""
-    number: int = 0
-    version: str | None = None
-    at: datetime | None = None
-    by: str = ""
-    reason: str = ""
-    bad: bool = False
-
-
-class Beside(Record, frozen=True):
-    """releases/challenger.json: the version that runs beside the one that is served."""
-
-    version: str = ""
-    mode: str = ""
-    share: float | None = None
 
 
 class Decision(Record, frozen=True):
@@ -124,7 +107,7 @@ class State:
     spool: int
     checks: Checks | None
     history: list[Assignment]
-    challenger: Beside | None
+    challenger: Challenge | None
 
 
 class Status:
@@ -144,8 +127,8 @@ class Status:
             metrics=self._metrics,
             spool=collection.size(self._spool),
             checks=await self._recent.checks(),
-            history=_read(self._releases / "history.json", list[Assignment]) or [],
-            challenger=_read(self._releases / "challenger.json", Beside),
+            history=_read(self._releases / history.FILE, list[Assignment]) or [],
+            challenger=_read(self._releases / challenge.FILE, Challenge),
         )
 
 

@@ -47,26 +47,28 @@ def of(found: Monitor, page: str = "") -> list[Alert]:
     ]
 
 
-def deliver(alerts: list[Alert], urls: str, day: str, store: Store) -> list[str]:
+def deliver(alerts: list[Alert], urls: str, day: str, store: Store | None) -> list[str]:
     """Send what wasn't sent today; returns a line for each that couldn't be delivered.
 
     Parameters
     ----------
     urls
         Addresses as apprise knows them, separated by white space.
+    store
+        Remembers what was sent; without one, everything is sent.
     """
-    told, failed = store.told(day), []
+    told, failed = store.told(day) if store else set(), []
     for number, url in enumerate(urls.split(), 1):
         place = hashlib.sha256(url.encode()).hexdigest()[:16]  # an address may hold a password
         for alert in alerts:
             if (alert.cause, place) in told:
                 continue
-            if _send(url, number, alert):
-                store.tell(day, alert.cause, place)
-            else:
+            if not _send(url, number, alert):
                 failed.append(
                     f"alert '{alert.title}': address {number} of ALERT_URLS didn't take it; tried again later"
                 )
+            elif store:
+                store.tell(day, alert.cause, place)
     return failed
 
 

@@ -5,27 +5,30 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import sqlalchemy
 
 from mlops.contract import BadInput, save
 from mlops.params import Monitor as Limits
 from mlops.store import Moment, Store
-from mlops.watching import decision, levels, page, quality, summary, traffic, words
+from mlops.watching import decision, levels, page, quality, rivalry, summary, traffic, words
 from mlops.watching.baseline import Baseline
 from mlops.watching.performance import compare
 from mlops.watching.record import VERSION, Basis, Day, Decision, Finding, Monitor, Window
+from mlops.watching.rivalry import Rival
 from mlops.watching.sizes import ROWS, Size
 from mlops.watching.traffic import Seen, Span
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked: `owner` is told; `until` is the last day, else the newest."""
+    """What is asked: `owner` is told; `until` is the last day, else the newest; `rival` challenges the champion."""
 
     limits: Limits
     owner: str
     now: datetime
     until: date | None = None
+    rival: Rival | None = None
 
 
 def run(store: Store, baseline: Callable[[str], Baseline], asked: Question, folder: Path) -> Monitor:
@@ -69,7 +72,11 @@ def look(store: Store, newest: Moment, base: Baseline, asked: Question) -> tuple
         others += beside
     before = traffic.rows_before(store, span, quality.BEFORE)
     silent = None if asked.until else asked.now - newest.answered
-    return judge(base, seen, span, asked, newest.version, others, before, silent), seen
+    found = judge(base, seen, span, asked, newest.version, others, before, silent)
+    if asked.rival and asked.rival.challenge.version != newest.version:
+        challenger = rivalry.compare(store, base.info, newest.version, asked.rival, last)
+        found = msgspec.structs.replace(found, challenger=challenger)
+    return found, seen
 
 
 def judge(

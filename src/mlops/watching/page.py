@@ -41,6 +41,8 @@ def render(found: Monitor, window: Daily | None = None, train: Daily | None = No
         "<ul>", *(f"<li>{_text(reason)}</li>" for reason in found.decision.reasons), "</ul>",
         f"<p>{_text(summary.basis(found))}</p>",
     ]  # fmt: skip
+    if found.challenger:
+        parts += ["<h2>Challenger</h2>", f"<p>{_text(summary.rival(found.challenger))}</p>"]
     if found.findings:
         parts += ["<h2>How unusual</h2>", picture(lambda axes: _bars(axes, found.findings), 0.3 * MOST_BARS)]
     if any(day.loss is not None for day in found.days):

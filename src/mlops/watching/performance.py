@@ -32,6 +32,10 @@ class Losses:
     total: NDArray[Any]
     squares: NDArray[Any]
 
+    @classmethod
+    def none(cls) -> "Losses":
+        return cls(np.array([], np.int64), np.array([], np.int64), np.array([]), np.array([]))
+
     @property
     def known(self) -> int:
         return int(self.rows.sum())

@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from mlops.challenge import Mode
 from mlops.contract import Share, Strict
+from mlops.judging.record import Verdict
 
 VERSION: Literal[1] = 1
 Action = Literal["none", "investigate", "retrain"]
@@ -63,6 +65,23 @@ class Performance(Strict, frozen=True):
         return self.low > 0
 
 
+class Challenger(Strict, frozen=True):
+    """The challenger beside the champion: mean losses, and their difference with its interval. They are absent, and the
+    verdict is inconclusive, where too few outcomes (`rows`) are known of the challenger, or too few `blocks` of days.
+    """
+
+    version: str
+    mode: Mode
+    verdict: Verdict
+    rows: Count
+    blocks: Count
+    champion: float | None = None
+    challenger: float | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
 class Window(Strict, frozen=True):
     """What was looked at: local days from `start` to `end`, both inclusive; `model` made its newest prediction."""
 
@@ -100,6 +119,7 @@ class Monitor(Strict, frozen=True):
     findings: list[Finding] = []
     days: list[Day] = []
     performance: Performance | None = None
+    challenger: Challenger | None = None
 
     @property
     def alarms(self) -> list[Finding]:

@@ -1,6 +1,6 @@
 """A check as Markdown, for the summary of a workflow's run and for the pull request that it may start."""
 
-from mlops.watching.record import Finding, Monitor
+from mlops.watching.record import Challenger, Finding, Monitor
 
 TITLES = {"none": "Nothing to do", "investigate": "Look into the data", "retrain": "Retrain"}
 MOST = 12
@@ -11,6 +11,8 @@ def render(found: Monitor) -> str:
     lines = [f"### {TITLES[found.decision.action]}", "", *(f"- {reason}" for reason in found.decision.reasons), ""]
     if found.window:
         lines += [basis(found), ""]
+    if found.challenger:
+        lines += [rival(found.challenger), ""]
     if found.findings:
         lines += ["| what | column | size | alarm above | times |", "|---|---|--:|--:|--:|"]
         lines += [_row(finding) for finding in found.findings[:MOST]] + [""]
@@ -37,6 +39,17 @@ def basis(found: Monitor) -> str:
             f"{rests.false_alarms:.0%} of ordinary windows may alarm."
         )
     return f"{text} Owner: {found.owner}."
+
+
+def rival(found: Challenger) -> str:
+    """How the challenger does, in a line."""
+    rests = f"{found.rows} outcomes in {found.blocks} blocks of days"
+    if found.difference is None:
+        return f"Challenger {found.version} in {found.mode}: not enough to compare, {rests}."
+    return (
+        f"Challenger {found.version} in {found.mode}: {found.verdict}, loss {found.champion:.4f} -> "
+        f"{found.challenger:.4f} ({found.difference:+.4f}, between {found.low:+.4f} and {found.high:+.4f}), {rests}."
+    )
 
 
 def _row(finding: Finding) -> str:

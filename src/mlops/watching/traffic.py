@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -110,13 +110,18 @@ def _batch(found: list[list[Any]], info: ModelInfo) -> Batch:
     for name in shown(info):
         if info.schema.columns[name].type != "text":
             rows[name] = rows[name].astype(np.float64)
-    results = _decoded(one[3] for one in found)
+    return replace(answers([(one[1], one[3], one[4]) for one in found], info), rows=rows)
+
+
+def answers(found: list[tuple[datetime, str, str | None]], info: ModelInfo) -> Batch:
+    """A batch without rows, of times, outputs and outcomes, the last two as JSON."""
+    times, outputs, outcomes = zip(*found, strict=True)
     labels = [str(label) for label in info.classes]
+    results = _decoded(outputs)
     predicted = [[one["probabilities"][label] for label in labels] if labels else [one["value"]] for one in results]
-    true = pd.Series(_decoded(one[4] or "null" for one in found), dtype=object)
-    times = pd.Series(pd.to_datetime([one[1] for one in found], utc=True))
-    day = counts.ordinals(times, info.schema.zone)
-    return Batch(rows, day, np.array(predicted, dtype=np.float64), counts.encoded(true, info))
+    true = pd.Series(_decoded(one or "null" for one in outcomes), dtype=object)
+    day = counts.ordinals(pd.Series(pd.to_datetime(list(times), utc=True)), info.schema.zone)
+    return Batch(true.to_frame()[[]], day, np.array(predicted, dtype=np.float64), counts.encoded(true, info))
 
 
 def _decoded(texts: Iterable[str]) -> list[Any]:

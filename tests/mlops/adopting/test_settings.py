@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from fnmatch import fnmatch
 
 import pytest
 import yaml
@@ -94,6 +95,19 @@ def test_the_environments_secret_is_the_private_half_of_the_key_that_may_push(gi
     assert (private.public_key().public_bytes(*forms).decode(), key["read_only"]) == (key["key"], False)
     passing = {one["name"]: [actor["actor_type"] for actor in one["bypass_actors"]] for one in github.known["rulesets"]}
     assert passing == {"main": [], "versions": [], "production": ["DeployKey"], "dvc-storage": []}
+
+
+@pytest.mark.parametrize(
+    ("tag", "guarded"),
+    [
+        ("model#prod#3", True), ("model#challenger#1", True), ("model#challenger!#2", True), ("model#bad#1", True),
+        ("model#staging#3", False), ("model#compliance#1", False), ("model@v1.0.0", False),
+    ],
+)  # fmt: skip
+def test_the_key_alone_makes_tags_that_reach_those_who_ask_for_predictions(tag, guarded):
+    known = {one.name: one.conditions["ref_name"]["include"] for one in Settings.read(ROOT).rulesets}
+    assert any(fnmatch(f"refs/tags/{tag}", pattern) for pattern in known["production"]) == guarded
+    assert any(fnmatch(f"refs/tags/{tag}", pattern) for pattern in known["versions"])
 
 
 @pytest.mark.parametrize("lost", ["keys", "secrets"])

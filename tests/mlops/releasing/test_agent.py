@@ -6,13 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from mlops.challenge import Challenge
 from mlops.contract import BadInput, Release, decode
+from mlops.history import Assignment
 from mlops.pointers import relative
-from mlops.releasing import agent, registry
+from mlops.releasing import agent, messages, promotion, registry
 from mlops.releasing.agent import Agent
 from mlops.releasing.branch import WRITER
+from mlops.releasing.mirror import Mirror
 from mlops.workspace import git
 from tests.mlops.releasing.conftest import digest
+from tests.mlops.releasing.test_promotion import OPEN
 
 
 @pytest.fixture
@@ -39,7 +43,7 @@ def test_a_tag_brings_its_version_whole(bea, follower, models):
 def test_where_nothing_is_new_nothing_is_fetched_or_written(follower, monkeypatch):
     follower.reconcile()
     before = (follower.releases / "current").lstat().st_ino
-    monkeypatch.setattr(Agent, "_fetch", lambda *_: pytest.fail("fetched"))
+    monkeypatch.setattr(Mirror, "_fetch", lambda *_: pytest.fail("fetched"))
     assert follower.reconcile() is None
     assert (follower.releases / "current").lstat().st_ino == before
 
@@ -138,14 +142,14 @@ def test_what_a_killed_agent_left_is_in_nobodys_way(left, follower):
     file.write_bytes(b"half")
     assert follower.reconcile() == "v1.0.0"
     assert served(follower) == "v1.0.0"
-    assert sorted(path.name for path in follower.releases.iterdir()) == [".git", "current", "v1.0.0"]
+    assert sorted(path.name for path in follower.releases.iterdir()) == [".git", "current", "history.json", "v1.0.0"]
 
 
 @pytest.mark.parametrize("lock", ["shallow.lock", "config.lock", "refs/tags/model@v1.1.0.lock"])
 def test_what_a_killed_git_left_heals_with_the_next_try(lock, bea, follower):
     follower.reconcile()
-    (follower.mirror / lock).parent.mkdir(parents=True, exist_ok=True)
-    (follower.mirror / lock).touch()
+    (follower.mirror.folder / lock).parent.mkdir(parents=True, exist_ok=True)
+    (follower.mirror.folder / lock).touch()
     registry.assign(bea.root, "prod", "v1.1.0", "why")
     with pytest.raises(BadInput, match="File exists"):
         follower.reconcile()
@@ -154,9 +158,9 @@ def test_what_a_killed_git_left_heals_with_the_next_try(lock, bea, follower):
 
 
 def test_an_agent_that_is_cut_off_at_any_point_goes_on(follower, monkeypatch):
-    for name in ("_fetch", "_switch", "_prune"):
+    for place, name in ((Mirror, "_fetch"), (Agent, "_switch"), (Agent, "_prune"), (Mirror, "bring")):
         with monkeypatch.context() as patch:
-            patch.setattr(Agent, name, cut_off)
+            patch.setattr(place, name, cut_off)
             with pytest.raises(KeyboardInterrupt):
                 follower.reconcile()
     assert follower.reconcile() is None
@@ -227,7 +231,7 @@ def test_a_clone_is_followed_too(bea, tmp_path):
 def test_what_a_git_that_was_killed_left_behind_is_taken_away(bea, follower):
     follower.reconcile()
     registry.assign(bea.root, "prod", "v1.1.0", "why")
-    (follower.mirror / "shallow.lock").touch()
+    (follower.mirror.folder / "shallow.lock").touch()
     with pytest.raises(BadInput, match=r"shallow\.lock"):
         follower.reconcile()
     assert served(follower) == "v1.0.0"
@@ -237,8 +241,122 @@ def test_what_a_git_that_was_killed_left_behind_is_taken_away(bea, follower):
 def test_a_mirror_of_which_half_was_taken_away_is_made_anew(bea, follower):
     follower.reconcile()
     registry.assign(bea.root, "prod", "v1.1.0", "why")
-    (follower.mirror / "HEAD").unlink()
+    (follower.mirror.folder / "HEAD").unlink()
     with pytest.raises(OSError, match="not empty"):
         follower.reconcile()
     assert served(follower) == "v1.0.0"
     assert follower.reconcile() == "v1.1.0"
+
+
+def named(follower):
+    """What challenger.json says, its version's files checked as the service checks them."""
+    try:
+        found = decode(Challenge, (follower.releases / "challenger.json").read_bytes(), "challenger.json")
+    except FileNotFoundError:
+        return None
+    folder = follower.releases / found.version
+    release = decode(Release, (folder / "release.json").read_bytes(), "release.json")
+    assert {name: digest((folder / name).read_bytes()) for name in release.files} == release.files
+    return found
+
+
+def put_beside(bea, version, mode="shadow", share=1.0):
+    wanted = Challenge(version=version, mode=mode, share=share)
+    registry.assign(bea.root, "challenger", version, messages.compose(wanted, "why"), anew=True)
+    return wanted
+
+
+def test_a_challenger_comes_beside_production_changes_and_ends(bea, follower):
+    wanted = put_beside(bea, "v1.1.0", "split", 0.25)
+    assert follower.reconcile() == "v1.0.0"
+    assert (served(follower), named(follower)) == ("v1.0.0", wanted)
+    wanted = put_beside(bea, "v1.1.0")
+    assert follower.reconcile() is None
+    assert named(follower) == wanted
+    registry.unassign(bea.root, "challenger", "seen enough")
+    follower.reconcile()
+    assert (served(follower), named(follower)) == ("v1.0.0", None)
+
+
+def test_a_challenger_that_is_in_production_or_bad_is_none(bea, follower):
+    put_beside(bea, "v1.1.0")
+    follower.reconcile()
+    registry.assign(bea.root, "prod", "v1.1.0", "better")
+    assert follower.reconcile() == "v1.1.0"
+    assert named(follower) is None
+    registry.assign(bea.root, "prod", "v1.0.0", "worse after all")
+    follower.reconcile()
+    assert named(follower).version == "v1.1.0"
+    registry.assign(bea.root, "bad", "v1.1.0", "worse after all")
+    follower.reconcile()
+    assert named(follower) is None
+
+
+def test_only_production_has_a_challenger(bea, follower):
+    registry.assign(bea.root, "staging", "v1.0.0", "why")
+    put_beside(bea, "v1.1.0")
+    staging = Agent(follower.remote, "staging", follower.releases)
+    staging.reconcile()
+    assert named(staging) is None
+    assert {one["stage"] for one in told(staging)} == {"staging"}
+
+
+@pytest.mark.parametrize("fault", [lose, damage])
+def test_a_broken_challenger_holds_nothing_up_and_comes_once_it_is_mended(fault, bea, follower, origin, models, capsys):
+    bea.release("v1.2.0", models[2])
+    put_beside(bea, "v1.1.0")
+    follower.reconcile()
+    whole = origin.git("rev-parse", "dvc-storage")
+    fault(origin, digest(models[2]["model.onnx"]))
+    put_beside(bea, "v1.2.0")
+    registry.assign(bea.root, "prod", "v1.0.0", "again", anew=True)
+    for _ in range(2):
+        assert follower.reconcile() is None
+    assert named(follower).version == "v1.1.0"
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    kept = [event for event in events if event["event"] == "kept"]
+    assert [(event["stage"], digest(models[2]["model.onnx"]) in event["reason"]) for event in kept] == [
+        ("challenger", True)
+    ] * 2
+    assert told(follower)[0]["version"] in ("v1.0.0", "v1.2.0")
+    registry.assign(bea.root, "prod", "v1.1.0", "meanwhile")
+    assert follower.reconcile() == "v1.1.0"
+    origin.git("update-ref", "refs/heads/dvc-storage", whole)
+    assert follower.reconcile() is None
+    assert named(follower).version == "v1.2.0"
+
+
+def test_a_challenger_whose_tag_says_nonsense_is_told_and_production_follows(bea, follower, capsys):
+    registry.assign(bea.root, "challenger", "v1.1.0", "by hand\n\nMode: loud")
+    assert follower.reconcile() == "v1.0.0"
+    assert named(follower) is None
+    assert "tag model#challenger#1: Invalid enum value 'loud'" in capsys.readouterr().out
+
+
+def test_the_challengers_folder_is_kept(bea, follower, models):
+    put_beside(bea, "v1.1.0")
+    for number in range(2, 6):
+        bea.release(f"v1.{number}.0", models[number % 3])
+        follower.reconcile()
+        registry.assign(bea.root, "prod", f"v1.{number}.0", "why")
+    follower.reconcile()
+    kept = sorted(path.name for path in follower.releases.glob("v*"))
+    assert kept == ["v1.1.0", "v1.3.0", "v1.4.0", "v1.5.0"]
+
+
+def told(follower):
+    return json.loads((follower.releases / "history.json").read_text())
+
+
+def test_the_history_is_written_beside_the_releases_and_marks_what_became_bad(bea, follower):
+    follower.reconcile()
+    promotion.promote(bea.root, "prod", "v1.1.0", OPEN, "approved on Friday")
+    follower.reconcile()
+    promotion.rollback(bea.root, "prod", None, "too slow", OPEN)
+    follower.reconcile()
+    assert [(one["stage"], one["number"], one["version"], one["bad"], one["reason"]) for one in told(follower)] == [
+        ("prod", 3, "v1.0.0", False, "rollback from v1.1.0: too slow"),
+        ("prod", 2, "v1.1.0", True, "approved on Friday"),
+        ("prod", 1, "v1.0.0", False, "why"),
+    ]
+    decode(list[Assignment], (follower.releases / "history.json").read_bytes(), "history.json")

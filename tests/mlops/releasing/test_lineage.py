@@ -69,6 +69,7 @@ def store(tmp_path, monkeypatch):
     made = Store.connect(f"sqlite:///{tmp_path}/store.db")
     noon = datetime(2026, 5, 1, 12, tzinfo=UTC)
     made.add([Prediction(id="a", version="v1.0.0", at=noon, row={"wind": 3.5}, output={"value": 1.5})])
+    return made
 
 
 @pytest.mark.usefixtures("store")
@@ -80,6 +81,20 @@ def test_a_prediction_leads_to_its_version(bea, capsys):
     assert (told["input"], told["output"]) == ("{'wind': 3.5}", "{'value': 1.5}")
     assert told["version"] == "v1.0.0 (tag model@v1.0.0)"
     assert told["approved by"] == "dan"
+
+
+def test_a_prediction_of_the_challenger_leads_to_its_version_and_one_in_shadow_is_shown_beside(bea, store, capsys):
+    noon = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    for id in "ab":
+        store.add([Prediction(id=id, role="challenger", version="v1.1.0", at=noon, row={}, output={"value": 2.5})])
+    step.main(bea.root, "b")
+    told = capsys.readouterr().out
+    assert "challenger" in told
+    assert "v1.1.0 (tag model@v1.1.0)" in told
+    step.main(bea.root, "a")
+    told = capsys.readouterr().out
+    assert "v1.0.0 (tag model@v1.0.0)" in told
+    assert "v1.1.0: {'value': 2.5}" in told
 
 
 @pytest.mark.usefixtures("store")

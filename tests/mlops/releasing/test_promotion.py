@@ -45,6 +45,17 @@ def test_promoting_again_changes_nothing(ann, origin):
     assert origin.git("tag", "--list", "model#*") == "model#prod#1"
 
 
+def test_a_challenger_that_is_promoted_is_one_no_more(ann, origin):
+    for version in ("v1.0.0", "v1.1.0"):
+        registry.assign(ann.root, "challenger", "v1.1.0", "why")
+        promote(ann.root, "staging", version, OPEN)
+        promote(ann.root, "prod", version, OPEN)
+        assert current(ann.root, "challenger") == ("v1.1.0" if version == "v1.0.0" else None)
+    promote(ann.root, "prod", "v1.1.0", OPEN)
+    said = origin.git("tag", "--list", "model#challenger*", "--format=%(refname:strip=2) %(subject)").splitlines()
+    assert said == ["model#challenger!#2 v1.1.0 is the champion", "model#challenger#1 why"]
+
+
 def test_an_unknown_version_is_refused(ann):
     with pytest.raises(BadInput, match=r"v9\.0\.0: no such version; known: v1\.0\.0"):
         promote(ann.root, "prod", "v9.0.0", OPEN)

@@ -49,6 +49,29 @@ def test_a_label_stays_on_a_version_though_another_got_it_since():
     assert (known.has("compliance", "v1.2.0"), known.has("compliance", "v1.9.0")) == (True, False)
 
 
+@pytest.mark.parametrize(
+    ("more", "current", "tags"),
+    [
+        ({}, "v1.9.0", ["#2", "#1"]),
+        ({"model#challenger!#3": "b"}, None, ["!#3", "#2", "#1"]),
+        ({"model#challenger!#3": "b", "model#challenger#4": "a"}, "v1.2.0", ["#4", "!#3", "#2", "#1"]),
+        ({"model#challenger!#3": "b", "model#challenger#3": "a"}, "v1.2.0", ["#3", "#2", "#1"]),
+        ({"model#challenger!#3": "a"}, "v1.9.0", ["#2", "#1"]),
+    ],
+    ids=["there", "ended", "again", "ended while another came", "another was ended"],
+)
+def test_a_version_is_taken_out_again_by_a_tag(more, current, tags):
+    known = Registry.of(TAGS | {"model#challenger#1": "c", "model#challenger#2": "b"} | more)
+    assert known.current("challenger") == current
+    assert known.tags("challenger") == [f"model#challenger{tag}" for tag in tags]
+    assert known.current("prod") == "v1.10.0"
+
+
+def test_previous_is_a_version_also_after_an_end():
+    known = Registry.of(TAGS | {"model#prod!#11": "c"})
+    assert (known.current("prod"), known.previous("prod")) == (None, "v1.10.0")
+
+
 def test_an_unknown_version_is_refused_with_those_that_there_are():
     assert Registry.of(TAGS).commit("v1.9.0") == "b"
     with pytest.raises(BadInput, match=r"v2\.0\.0: no such version; known: v1\.2\.0, v1\.9\.0, v1\.10\.0"):
@@ -68,6 +91,18 @@ def test_gto_reads_what_this_writes(ann):
 def test_this_reads_what_gto_writes(ann):
     gto(ann, "assign", "model", "--version", "v1.2.0", "--stage", "prod")
     assert Registry.read(ann.root).current("prod") == "v1.2.0"
+    gto(ann, "deprecate", "model", "v1.2.0", "prod")
+    assert Registry.read(ann.root).current("prod") is None
+
+
+def test_gto_reads_that_a_challenger_was_ended(ann):
+    registry.assign(ann.root, "challenger", "v1.1.0", "why")
+    assert registry.unassign(ann.root, "challenger", "seen enough") == "model#challenger!#2"
+    assert registry.unassign(ann.root, "challenger", "again") == ""
+    told = json.loads(gto(ann, "check-ref", "model#challenger!#2", "--json"))
+    assert (told["event"], told["stage"], told["version"]) == ("unassignment", "challenger", "v1.1.0")
+    assert "challenger" not in json.loads(gto(ann, "show", "--json"))["model"]["stage"]
+    assert registry.assign(ann.root, "challenger", "v1.1.0", "once more") == "model#challenger#3"
 
 
 def gto(clone, *words):
@@ -85,6 +120,11 @@ def test_the_remote_is_read_without_fetching(ann, clone):
 def test_what_is_in_a_stage_already_gets_no_second_tag(ann):
     names = [registry.assign(ann.root, "prod", version, "why") for version in ("v1.0.0", "v1.0.0", "v1.1.0", "v1.0.0")]
     assert names == ["model#prod#1", "model#prod#1", "model#prod#2", "model#prod#3"]
+
+
+def test_a_tag_that_says_something_new_is_made_anew(ann):
+    names = [registry.assign(ann.root, "challenger", "v1.1.0", str(number), anew=True) for number in range(2)]
+    assert names == ["model#challenger#1", "model#challenger#2"]
 
 
 def test_without_a_remote_the_tag_stays_here_and_counts_for_nothing_once_there_is_one(ann, origin):

@@ -43,14 +43,14 @@ LIMITS = Serve(
 )  # fmt: skip
 
 
-def graph(factor: float) -> bytes:
-    """A model that predicts `factor` times the wind speed, and takes every input of SCHEMA."""
+def graph(factor: float, rows: int | None = None) -> bytes:
+    """A model that predicts `factor` times the wind speed, and takes every input of SCHEMA; with `rows`, of so many."""
     inputs = [
-        helper.make_tensor_value_info(name, TensorProto.STRING if name == "name" else TensorProto.FLOAT, [None, 1])
+        helper.make_tensor_value_info(name, TensorProto.STRING if name == "name" else TensorProto.FLOAT, [rows, 1])
         for name in SCHEMA.inputs
     ]
     factors = numpy_helper.from_array(np.array([[factor]], dtype=np.float32), "factor")
-    output = helper.make_tensor_value_info("prediction", TensorProto.FLOAT, [None, 1])
+    output = helper.make_tensor_value_info("prediction", TensorProto.FLOAT, [rows, 1])
     node = helper.make_node("MatMul", ["wind speed", "factor"], ["prediction"])
     made = helper.make_graph([node], "model", inputs, [output], [factors])
     opset = helper.make_opsetid("", 21)

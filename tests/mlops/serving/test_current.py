@@ -2,6 +2,7 @@ import msgspec
 import pytest
 
 from mlops.contract import BadInput, save
+from mlops.serving.answers import told
 from mlops.serving.current import Current, load
 from tests.mlops.serving.conftest import LIMITS, ROW, graph, info, point, release, seal
 
@@ -18,7 +19,7 @@ def current(tmp_path):
 def speed(current):
     """What the served model predicts for a wind speed of 2.5."""
     rows, _ = current.served.requests.read(msgspec.json.encode({"rows": [ROW]}))
-    return current.served.answer(rows, None)[0][0]["value"]
+    return current.served.answer(current.served.asked(rows, None))[0].output["value"]
 
 
 def test_nothing_is_served_before_the_first_release(current, tmp_path):
@@ -129,6 +130,6 @@ def test_classes_are_answered_by_name(tmp_path):
     seal(tmp_path / "v1.0.0")
     served = load(tmp_path / "v1.0.0", LIMITS)
     rows, _ = served.requests.read(msgspec.json.encode({"rows": [ROW]}))
-    answers, kept = served.answer(rows, ["a"])
-    assert answers == [{"id": "a", "probabilities": {"only": 2.5}}]
+    kept = served.answer(served.asked(rows, ["a"]))
+    assert told(kept) == [{"id": "a", "probabilities": {"only": 2.5}}]
     assert (kept[0].id, kept[0].output) == ("a", {"probabilities": {"only": 2.5}})

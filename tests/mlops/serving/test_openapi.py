@@ -43,7 +43,7 @@ def test_the_example_is_accepted_even_by_a_service_that_refuses_what_is_out_of_r
 def test_an_answer_is_a_value_or_a_probability_a_class():
     for classes, properties in (([], {"value"}), ([0, 1], {"probabilities"})):
         answer = document(RELEASE, info(classes=classes), LIMITS)["components"]["schemas"]["Answer"]
-        assert set(answer["properties"]["predictions"]["items"]["properties"]) == {"id", *properties}
+        assert set(answer["properties"]["predictions"]["items"]["properties"]) == {"id", "model", *properties}
 
 
 @pytest.mark.parametrize("out_of_range", ["count", "refuse"])

@@ -23,18 +23,18 @@ CHECK = {
     "days": [{"day": "2013-06-01", "rows": 9, "loss": 0.6, "low": 0.5, "high": 0.7}, {"day": "2013-06-02", "rows": 9}],
     "performance": {"loss": 0.61, "released": 0.5, "difference": 0.11, "low": 0.05, "high": 0.17, "windows": 9},
 }
+
+
+def entry(stage, number, version, by, reason="", **more):
+    at = f"2026-10-0{number}T12:00:00Z"
+    return {"stage": stage, "number": number, "version": version, "at": at, "by": by, "reason": reason, **more}
+
+
 HISTORY = [
-    {
-        "stage": "prod",
-        "number": 3,
-        "version": "v1.0.0",
-        "at": "2026-10-03T12:00:00Z",
-        "by": "Ann",
-        "reason": "too late",
-    },
-    {"stage": "challenger", "number": 2, "version": None, "at": "2026-10-02T13:00:00Z", "by": "Bob"},
-    {"stage": "prod", "number": 2, "version": "v1.1.0", "at": "2026-10-02T12:00:00Z", "by": "Ann", "bad": True},
-    {"stage": "prod", "number": 1, "version": "v1.0.0", "at": "2026-10-01T12:00:00Z", "by": "Cleo"},
+    entry("prod", 3, "v1.0.0", "Ann", "too late"),
+    entry("challenger", 2, "v1.1.0", "Bob", ended=True),
+    entry("prod", 2, "v1.1.0", "Ann", bad=True),
+    entry("prod", 1, "v1.0.0", "Cleo"),
 ]
 
 
@@ -77,8 +77,9 @@ def test_version_target_and_when_it_came_are_said(shown, tmp_path):
     point(tmp_path / "releases", "v1.0.0")
     text = shown()
     assert "v1.0.0 answers" in text
-    assert f"Predicts delay since {datetime.now(UTC):%Y-%m-%d}" in text
-    assert "(just now). Release commit 000000000000." in text
+    assert f"Since {datetime.now(UTC):%Y-%m-%d}" in text
+    assert "It predicts delay" in text
+    assert "its release commit is 000000000000." in text
 
 
 def test_requests_count_what_people_ask_and_not_what_probes_do(shown):
@@ -120,7 +121,7 @@ def test_deployments_and_rollbacks_are_told_with_their_reasons(shown, tmp_path):
     assert "v1.0.0 rollback: prod #3, 2026-10-03 12:00 UTC by Ann" in text
     assert "by Anntoo late" in text
     assert "v1.1.0 bad: prod #2" in text
-    assert "nothing any more: challenger #2" in text
+    assert "v1.1.0 ended: challenger #2" in text
     assert "v1.0.0: prod #1" in text
 
 
@@ -142,7 +143,7 @@ def test_challenger_and_what_a_check_found_of_it_are_told(shown, tmp_path, store
 def test_what_people_wrote_is_shown_as_text(shown, tmp_path, store):
     hostile = '"><script>alert(1)</script>'
     save(tmp_path / "releases/history.json", [{**HISTORY[0], "reason": hostile, "by": hostile, "stage": hostile}])
-    save(tmp_path / "releases/challenger.json", {"version": hostile, "mode": hostile})
+    save(tmp_path / "releases/challenger.json", {"version": hostile, "mode": "split", "share": 0.1})
     duel = {"version": hostile, "verdict": hostile}
     finding = {"kind": "drift", "column": hostile, "size": 2, "level": 1}
     day = {"day": hostile, "loss": 1.0, "low": 0.5, "high": 2}

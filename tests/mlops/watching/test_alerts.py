@@ -1,7 +1,4 @@
-import json
-import threading
 from email import message_from_bytes
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -11,6 +8,7 @@ from mlops.releasing.local import free_port
 from mlops.store import Store
 from mlops.watching import alerts
 from mlops.watching.record import Decision, Finding, Monitor, Performance, Window
+from tests.servers import webhook
 
 DAY = "2026-06-08"
 
@@ -45,24 +43,8 @@ def mail():
 @pytest.fixture
 def hook():
     """A webhook on loopback that keeps what it is sent."""
-    got = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"json://127.0.0.1:{server.server_port}/alerts", got
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with webhook() as served:
+        yield served
 
 
 @pytest.fixture
@@ -127,6 +109,13 @@ def test_what_does_not_alarm_is_not_told(mail, store):
     assert alerts.of(monitor(finding("missing", "heat", size=0.5), action="none")) == []
     assert alerts.deliver([], mail.url, DAY, store) == []
     assert mail.mails == []
+
+
+def test_without_a_store_everything_is_told(hook):
+    told = alerts.of(monitor(finding("missing", "heat")))
+    for _ in range(2):
+        assert alerts.deliver(told, hook[0], DAY, None) == []
+    assert len(hook[1]) == 2
 
 
 def test_without_an_address_nothing_is_sent(store):
