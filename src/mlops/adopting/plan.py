@@ -122,4 +122,5 @@ def _short(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, dict):
         return ", ".join(f"{name} {_short(one)}" for name, one in value.items() if one not in (None, [], {}))
-    return (" ".join(map(_name, value)) if isinstance(value, list) else str(value)).replace("|", "\\|")
+    text = (" ".join(map(_name, value)) if isinstance(value, list) else str(value)).replace("|", "\\|")
+    return f"`{text}`" if "*" in text else text  # as a terminal would take the stars for emphasis
