@@ -82,11 +82,16 @@ forward(
     "lineage",
     "Say where a prediction came from: version, commit, pull request, approver, data: `-- PREDICTION_ID`.",
 )
+forward("explain", "Say what each input added to a prediction, by the model that answered: `-- PREDICTION_ID`.")
 forward(
     "monitor",
     "Look at production, whose store is at STORE_URL: data, drift, loss, and a decision: `-- --days 30`.",
 )
 forward("retrain", "Add production's labelled rows to the data, on a branch of their own: `-- [--push] [--until DAY]`.")
+forward(
+    "settings",
+    "Show where GitHub's settings differ from .github/settings, by GITHUB_TOKEN; `-- --apply` changes them.",
+)
 forward("schema", "Write the JSON schemas of comparison.json and monitor.json again, after a change of their records.")
 
 

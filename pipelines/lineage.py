@@ -11,19 +11,24 @@ from typing import get_args
 from mlops import console
 from mlops.contract import BadInput
 from mlops.releasing import lineage, registry
-from mlops.store import Role, Store
+from mlops.store import Prediction, Role, Store
 
 LOCAL = "sqlite:///.dvc/tmp/local/store.db"  # of `nox -s serve`
+
+
+def stored(id: str) -> list[Prediction]:
+    """What the store has under this id: the prediction that was answered, then any that wasn't."""
+    store = Store.connect(os.environ.get("STORE_URL", LOCAL))
+    found = [one for role in get_args(Role) if (one := store.prediction(id, role))]
+    if not found:
+        raise BadInput(f"prediction {id}: not in the store; STORE_URL names the one that the service writes")
+    return found
 
 
 def main(root: Path, wanted: str) -> None:
     rows: list[tuple[str, str]] = []
     if not registry.VERSION.fullmatch(f"model@{wanted}"):
-        store = Store.connect(os.environ.get("STORE_URL", LOCAL))
-        found = [one for role in get_args(Role) if (one := store.prediction(wanted, role))]
-        if not found:
-            raise BadInput(f"prediction {wanted}: not in the store; STORE_URL names the one that the service writes")
-        answered, *shadow = found
+        answered, *shadow = stored(wanted)
         rows = [("prediction", f"{answered.id}, {answered.at.isoformat()}"), ("answered by", answered.role)]
         rows += [("input", str(answered.row)), ("output", str(answered.output))]
         rows += [("in its shadow", f"{one.version}: {one.output}") for one in shadow]

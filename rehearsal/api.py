@@ -100,7 +100,7 @@ class GitHub(Memory):
             try:
                 answer = self._allowed(method, target, token, body)
             except Refused as refused:
-                answer = Answer(refused.content, refused.status)
+                answer = Answer(refused.content, refused.status, refused.headers)
             except Unknown:
                 answer = Answer({"message": "Not Found"}, 404)
             self.requests.append(
@@ -116,8 +116,12 @@ class GitHub(Memory):
         scope, level, function, words = _route(method, address.path)
         if "repo" in words and f"{words['owner']}/{words['repo']}".lower() != self.repository.lower():
             raise Unknown(address.path)
-        if not token.may(self._scopes(scope, words), level):
-            raise Refused(403, "Resource not accessible by integration")
+        scopes = self._scopes(scope, words)
+        if not token.may(scopes, level):
+            refused = Refused(403, "Resource not accessible by integration")
+            rights = "; ".join(f"{name.replace('-', '_')}={level}" for name in sorted(scopes))
+            refused.headers["X-Accepted-GitHub-Permissions"] = rights
+            raise refused
         is_file = address.path.endswith("/assets")
         content = {} if is_file else _object(body)
         call = Call(words, dict(parse_qsl(address.query)), content, token.actor, body if is_file else b"")

@@ -60,6 +60,16 @@ def test_json_schema_is_the_one_of_its_records(path: str) -> None:
     assert json.loads((ROOT / path).read_bytes()) == schema.schema(*schema.FILES[path])
 
 
+def test_every_guard_that_the_principles_name_is_there() -> None:
+    rows = [line.split("|") for line in (ROOT / "docs/principles.md").read_text().splitlines() if line[:4] == "| **"]
+    guards = [re.findall(r"`([\w/.]+\.py)(?:::(\w+))?`", row[3]) for row in rows]
+    assert len(rows) >= 8
+    assert all(guards), "a principle that nothing checks"
+    texts = {path: (ROOT / path).read_text() for guard in guards for path, _ in guard}
+    assert [name for guard in guards for path, name in guard if f"def {name}" not in texts[path]] == []
+    assert len([name for guard in guards for _, name in guard if name]) > 20
+
+
 def test_problem_stays_small_and_makefile_too() -> None:
     problem = sum(len(path.read_text().splitlines()) for path in (ROOT / "src/problem").glob("*.py"))
     assert problem <= 150

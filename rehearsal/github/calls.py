@@ -17,6 +17,7 @@ class Refused(Exception):
     def __init__(self, status: int, message: str, *errors: Json) -> None:
         super().__init__(message)
         self.status, self.content = status, {"message": message, **({"errors": list(errors)} if errors else {})}
+        self.headers: dict[str, str] = {}
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,9 @@ from rehearsal.github.memory import Memory, now
 
 
 def show_user(hub: Memory, call: Call) -> Answer:
-    return Answer(hub.user(call.words["login"]))
+    user = hub.user(call.words["login"])
+    hub.people[user["id"]] = user
+    return Answer(user)
 
 
 def show_repository(hub: Memory, _: Call) -> Answer:
@@ -124,6 +126,16 @@ def create_label(hub: Memory, call: Call) -> Answer:
         raise invalid("Label", "name", "already_exists")
     looks = {key: call.body[key] for key in ("color", "description") if call.body.get(key)}
     return Answer(hub.label(name, **looks), 201)
+
+
+def show_label(hub: Memory, call: Call) -> Answer:
+    return Answer(hub.find("labels", name=call.words["label"]))
+
+
+def edit_label(hub: Memory, call: Call) -> Answer:
+    label = show_label(hub, call).content
+    label.update({key: call.body[key] for key in ("color", "description") if key in call.body})
+    return Answer(label)
 
 
 def list_labels_of(hub: Memory, call: Call) -> Answer:

@@ -127,10 +127,6 @@ def upload_asset(hub: Memory, call: Call) -> Answer:
     return Answer(hub.add("assets", "releases/assets/{id}", **told), 201)
 
 
-def show_environment(hub: Memory, call: Call) -> Answer:
-    return Answer(hub.find("environments", name=call.words["environment"]))
-
-
 def show_release(hub: Memory, call: Call) -> Answer:
     return Answer(hub.find("releases", tag_name=call.words["tag"], draft=False))
 

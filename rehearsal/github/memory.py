@@ -14,6 +14,7 @@ from rehearsal.github.place import NOWHERE, Json, Place, Unknown
 KINDS = (
     "issues", "pulls", "comments", "labels", "runs", "artifacts",
     "check_runs", "deployments", "statuses", "releases", "assets", "environments", "reviews", "dispatches",
+    "policies", "secrets", "keys", "rulesets",
 )  # fmt: skip
 
 
@@ -33,6 +34,8 @@ class Memory(Place):
         super().__init__(repository, bare, private, url)
         self.folder = folder
         self.known: dict[str, list[Json]] = {kind: [] for kind in KINDS}
+        self.actions: Json = {"default_workflow_permissions": "write", "can_approve_pull_request_reviews": False}
+        self.people: dict[int, Json] = {}  # persons and teams that were looked up, by their ids
         self.blobs: dict[str, int] = {}  # what a storage address signs for: an artifact's id
         self.lock = threading.RLock()
         self._last_id = 1000
@@ -145,7 +148,8 @@ class Memory(Place):
         with self.change():
             known = self.known["environments"]
             known[:] = [one for one in known if one["name"] != environment]
-            self.add("environments", f"environments/{environment}", name=environment, protection_rules=rules)
+            rest = {"protection_rules": rules, "deployment_branch_policy": None}
+            self.add("environments", f"environments/{environment}", name=environment, **rest)
 
     def add_label(self, number: int, name: str) -> None:
         """Put a label on an issue or a pull request."""

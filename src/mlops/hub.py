@@ -1,6 +1,7 @@
 """What the workflows ask of GitHub, through its REST API."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ from github.PullRequest import PullRequest
 from github.Repository import Repository
 
 from mlops.contract import BadInput
+from mlops.workspace import git
+
+ORIGIN = re.compile(r"(?:\w+://(?:[^@/]+@)?|[^@/]+@)([\w.-]+)(?::\d+)?[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?")
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,32 @@ class Hub:
         return cls(github.get_repo(environment["GITHUB_REPOSITORY"], lazy=True), token)
 
     @classmethod
+    def of_person(cls, root: Path) -> "Hub":
+        """Connect by the token in GITHUB_TOKEN to the repository of GITHUB_REPOSITORY, or of git's origin.
+
+        Raises
+        ------
+        BadInput
+            There is no token, or no repository that it opens.
+        """
+        if not os.environ.get("GITHUB_TOKEN"):
+            raise BadInput(
+                "GITHUB_TOKEN is not set: make a token for this repository with the right to write Administration and "
+                "Environments (github.com/settings/personal-access-tokens), or GITHUB_TOKEN=$(gh auth token)"
+            )
+        place = {} if os.environ.get("GITHUB_REPOSITORY") else origin(git(root, "remote", "get-url", "origin"))
+        variables = {"GITHUB_API_URL": "https://api.github.com", **os.environ, **place}
+        hub = cls.connect(variables)
+        try:
+            hub.ask("GET", "")
+        except GithubException as error:
+            raise BadInput(
+                f"GitHub answered {error.status} for {variables['GITHUB_REPOSITORY']}: there is no such repository, or "
+                "GITHUB_TOKEN may not see it"
+            ) from None
+        return hub
+
+    @classmethod
     def of_job(cls) -> "Hub | None":
         """Connect where a job was given a token; nobody else asks GitHub."""
         return cls.connect() if "GITHUB_TOKEN" in os.environ else None
@@ -44,6 +74,19 @@ class Hub:
         """The page of the workflow's run."""
         server, run = os.environ.get("GITHUB_SERVER_URL", "https://github.com"), os.environ.get("GITHUB_RUN_ID", "")
         return f"{server}/{self.repository.full_name}/actions/runs/{run}"
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """One request, for what PyGithub has no words for; the path is below the repository's, or "/users/ann"."""
+        place = path if path.startswith("/") else f"{self.repository.url}/{path}".rstrip("/")
+        _, content = self.repository.requester.requestJsonAndCheck(method, place, input=body)
+        return content
+
+    def find(self, path: str) -> Any:
+        """What is at a path below the repository's; None where nothing is."""
+        try:
+            return self.ask("GET", path)
+        except UnknownObjectException:
+            return None
 
     def pull_request_of(self, run: Mapping[str, Any]) -> PullRequest | None:
         """The open pull request whose head is the commit that the workflow run was of, for forks, too.
@@ -129,3 +172,13 @@ class Hub:
             answer.raise_for_status()
             content = answer.raw.read(most + 1, decode_content=True)
         return content if len(content) <= most else None
+
+
+def origin(url: str) -> dict[str, str]:
+    """Variables that say where git's origin is, if it is at GitHub, or at a GitHub of one's own."""
+    match = ORIGIN.fullmatch(url)
+    if match is None:
+        raise BadInput(f"git's origin is {url}, which is no repository at GitHub; set GITHUB_REPOSITORY to OWNER/NAME")
+    host, name = match.groups()
+    own = {} if host == "github.com" else {"GITHUB_API_URL": f"https://{host}/api/v3"}
+    return {"GITHUB_REPOSITORY": name, **own}

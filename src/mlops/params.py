@@ -12,6 +12,7 @@ from mlops.contract import BadInput, Positive, Share, Strict, T
 Seed = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 Margin = Annotated[float, msgspec.Meta(ge=0)]
 Ratio = Annotated[float, msgspec.Meta(ge=1)]
+Text = Annotated[str, msgspec.Meta(min_length=1)]
 Level = Annotated[float, msgspec.Meta(gt=0.5, lt=1)]
 
 
@@ -81,6 +82,12 @@ class Retrain(Strict, frozen=True):
     min_rows: Positive
 
 
+class Card(Strict, frozen=True):
+    owner: Text
+    meant_for: Text
+    not_meant_for: Text
+
+
 class Params(Strict, frozen=True):
     validate: Validate
     prepare: Prepare
@@ -90,6 +97,7 @@ class Params(Strict, frozen=True):
     serve: Serve
     monitor: Monitor
     retrain: Retrain
+    card: Card
 
 
 def load(root: Path = Path()) -> Params:

@@ -26,7 +26,7 @@ class Door:
         if self.limits.approval == "required" and not self.reviewers:
             return (
                 "deploy.approval is `required`, but the environment `production` has no reviewers; "
-                "set them (Settings, Environments), or take the parameter back"
+                "name them in .github/settings/environments.yml (`nox -s settings`), or take the parameter back"
             )
         if registry.trailer(root, known.commit(version), "Verdict") == "incomparable" and not self.reviewers:
             return f"{version} can't be compared with the champion, so a person must approve: the environment has none"

@@ -1,10 +1,14 @@
 import json
+import shutil
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from mlops.contract import save
+from mlops.contract import BadInput, save
 from mlops.judging.record import Changes, Comparison, Decision, Side
 from mlops.releasing import card
+from tests.conftest import ROOT
 
 LOST = Comparison(
     version=1, verdict="incomparable", decision=Decision(accepted=True, reasons=["a new major version"]),
@@ -19,6 +23,9 @@ def folder(tmp_path, models):
         save(tmp_path / "artifacts" / name, content)
     scores = {"log_loss": 0.25, "confusion": [[1, 2]]}
     save(tmp_path / "artifacts/metrics.json", json.dumps(scores).encode())
+    test = pd.DataFrame({"carrier": ["AA", "HA"] * 50, "wind": np.linspace(0, 90, 100), "late": [0] * 50 + [1] * 50})
+    save(tmp_path / "artifacts/test.parquet", test.to_parquet())
+    shutil.copy(ROOT / "params.yaml", tmp_path)
     return tmp_path
 
 
@@ -26,10 +33,26 @@ def test_the_card_of_a_first_version_says_what_it_predicts_from_what_and_how_to_
     text = card.describe("v1.0.0", None, folder, None, [])
     assert text.startswith("# Model v1.0.0\n\nPredicts `late` (binary) from 2 inputs. Trained on 60 rows, seed 0.\n")
     assert "| log_loss | 0.2500 |" in text
-    assert "| `wind` | number | mph | 0 to 100 | yes |" in text
-    assert "| `carrier` | text |  | AA, HA |  |" in text
+    wind, carrier = (line for line in text.splitlines() if line.startswith(("| `wind`", "| `carrier`")))
+    assert wind.endswith("% | number | mph | 0 to 100 | yes |")
+    assert carrier.endswith("% | text |  | AA, HA |  |")
+    assert int(wind.split("|")[2].strip(" %")) > 80  # it comes first, as `late` follows it
     assert "`nox -s reproduce -- model@v1.0.0`" in text
     assert text.endswith("There was no champion to compare with.\n")
+
+
+def test_the_card_says_for_what_the_model_is_not_meant_and_who_answers_for_it(folder):
+    text = card.describe("v1.0.0", None, folder, None, [])
+    assert "- **Not meant for:** Decisions on safety or maintenance, " in text
+    assert "- **Owner:** @\u200byour-org/data-scientists\n" in text
+    assert "- **Sensitive columns**, masked in what is kept: none\n" in text
+
+
+def test_a_version_without_a_purpose_has_no_card(folder):
+    params = (folder / "params.yaml").read_text()
+    (folder / "params.yaml").write_text(params[: params.index("  not_meant_for: ")] + "  not_meant_for: ''\n")
+    with pytest.raises(BadInput, match=r"params.yaml: .*card.not_meant_for, got ''"):
+        card.describe("v1.0.0", None, folder, None, [])
 
 
 def test_what_is_no_number_is_no_row_of_the_metrics(folder):
@@ -52,4 +75,4 @@ def test_text_of_commits_and_categories_is_no_markdown(folder, models):
     text = card.describe("v2.0.0", "v1.0.0", folder, LOST, [hostile])
     assert "<img" not in text
     assert "[click](http" not in text
-    assert all(line.count("|") - line.count("\\|") == 6 for line in text.splitlines() if line.startswith("| `carrier`"))
+    assert all(line.count("|") - line.count("\\|") == 7 for line in text.splitlines() if line.startswith("| `carrier`"))

@@ -3,12 +3,16 @@
 import json
 from datetime import UTC, datetime
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from mlops.contract import BadInput
+from mlops.artifact import Model
+from mlops.contract import BadInput, ModelInfo, decode
 from mlops.params import Deploy
 from mlops.releasing import lineage, promotion, registry
 from mlops.store import Prediction, Store
+from pipelines import explain
 from pipelines import lineage as step
 from tests.mlops.releasing.conftest import digest
 
@@ -97,3 +101,23 @@ def test_a_prediction_of_the_challenger_leads_to_its_version_and_one_in_shadow_i
 def test_a_prediction_that_is_not_in_the_store_is_refused(bea):
     with pytest.raises(BadInput, match="prediction b: not in the store; STORE_URL names the one"):
         step.main(bea.root, "b")
+
+
+def test_a_prediction_is_explained_by_the_model_of_its_version(clone, models, tmp_path, monkeypatch, capsys):
+    made, (first, second, _) = clone("cleo"), models
+    rows = pd.DataFrame({"carrier": ["AA", "HA"] * 20, "wind": np.linspace(0, 90, 40)})
+    for version, files in (("v1.0.0", first), ("v1.1.0", second)):
+        made.release(version, {**files, "train.parquet": rows.to_parquet()})
+    model = Model(first["model.onnx"], decode(ModelInfo, first["model.json"], "model.json"))
+    ((calm, late),) = model.predict({"carrier": ["AA"], "wind": [None]}).tolist()
+    monkeypatch.setenv("STORE_URL", f"sqlite:///{tmp_path}/store.db")
+    known = {"version": "v1.0.0", "at": datetime(2026, 5, 1, 12, tzinfo=UTC), "row": {"carrier": "AA"}}
+    answers = {"a": [calm, late], "b": [late, calm]}
+    stored = [Prediction(id=id, output={"probabilities": {"0": p, "1": q}}, **known) for id, (p, q) in answers.items()]
+    Store.connect(f"sqlite:///{tmp_path}/store.db").add(stored)
+    explain.main(made.root, "a")
+    out = capsys.readouterr().out
+    assert out.startswith("prediction a, 2026-05-01T12:00:00+00:00, by v1.0.0\n\nprobability of late = 1: ")
+    assert "| wind | missing | mph | " in out
+    with pytest.raises(BadInput, match=r"the model predicts .* for this row, and .* was answered"):
+        explain.main(made.root, "b")

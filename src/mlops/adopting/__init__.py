@@ -1,0 +1,1 @@
+"""A stranger's table and repository -> a project."""

@@ -1,0 +1,112 @@
+"""Repository settings as code: what the files of .github/settings/ say. What they don't name stays as it is."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import yaml
+
+from mlops import params
+from mlops.adopting import parts
+from mlops.adopting.parts import Part
+from mlops.contract import BadInput, Strict, T
+from mlops.hub import Hub
+
+FOLDER = ".github/settings"
+
+
+class Label(Strict, frozen=True):
+    name: str
+    color: str
+    description: str
+
+
+class Actions(Strict, frozen=True):
+    default_workflow_permissions: Literal["read", "write"]
+    can_approve_pull_request_reviews: bool
+
+
+class Environment(Strict, frozen=True):
+    name: str
+    branches: list[str]
+    reviewers: list[str]
+    prevent_self_review: bool
+    wait_timer: int
+    deploy_key: str | None
+
+
+class Ruleset(Strict, frozen=True):
+    name: str
+    target: Literal["branch", "tag"]
+    enforcement: Literal["active", "disabled"]
+    conditions: dict[str, Any]
+    bypass_actors: list[dict[str, Any]]
+    rules: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the files say; each field is the name of one."""
+
+    labels: list[Label]
+    actions: Actions
+    environments: list[Environment]
+    rulesets: list[Ruleset]
+
+    @classmethod
+    def read(cls, root: Path) -> "Settings":
+        """From the files of a project.
+
+        Raises
+        ------
+        BadInput
+            A file is missing or broken, or a key or value in it; names file, entry, key and value.
+        """
+        return cls(
+            _entries(root, "labels", Label),
+            params.convert(_content(root, "actions"), Actions, f"{FOLDER}/actions.yml"),
+            _entries(root, "environments", Environment),
+            _entries(root, "rulesets", Ruleset),
+        )
+
+    def parts(self, hub: Hub) -> list[Part]:
+        """In the order in which GitHub needs them: a key belongs to an environment, and passes a ruleset."""
+        keys = [parts.deploy_key(hub, one.name, one.deploy_key) for one in self.environments if one.deploy_key]
+        return [
+            *(parts.label(hub, msgspec.to_builtins(one)) for one in self.labels),
+            parts.actions(hub, msgspec.to_builtins(self.actions)),
+            *(parts.environment(hub, msgspec.to_builtins(one)) for one in self.environments),
+            *keys,
+            *(parts.ruleset(hub, msgspec.to_builtins(one)) for one in self.rulesets),
+        ]
+
+
+def notes(settings: Settings, root: Path) -> list[str]:
+    """What the files leave open, which GitHub wouldn't mind."""
+    owners = root / ".github/CODEOWNERS"
+    found = []
+    if owners.exists() and "@your-org/" in owners.read_text(encoding="utf-8"):
+        found.append(".github/CODEOWNERS still names @your-org: until it names yours, no code owner is asked")
+    if params.load(root).deploy.approval == "required" and not any(one.reviewers for one in settings.environments):
+        found.append(f"deploy.approval is `required`, and {FOLDER}/environments.yml names no reviewer: all is held")
+    return found
+
+
+def _entries(root: Path, name: str, kind: type[T]) -> list[T]:
+    """Of a file that holds a list."""
+    content = _content(root, name)
+    if not isinstance(content, list):
+        raise BadInput(f"{FOLDER}/{name}.yml: expected a list, got {content!r}")
+    place = f"{FOLDER}/{name}.yml: entry"
+    return [params.convert(one, kind, f"{place} {number}") for number, one in enumerate(content, 1)]
+
+
+def _content(root: Path, name: str) -> Any:
+    place = f"{FOLDER}/{name}.yml"
+    try:
+        return yaml.safe_load((root / place).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadInput(f"{place}: no such file; run from the root of the project") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadInput(f"{place}: not valid YAML: {error}") from None

@@ -1,0 +1,276 @@
+"""Settings of the repository: planned, applied once, and read back; each beside what GitHub refuses."""
+
+import shutil
+import subprocess
+from fnmatch import fnmatch
+
+import pytest
+import yaml
+from cryptography.hazmat.primitives import serialization
+
+from mlops.adopting import plan, settings
+from mlops.adopting.plan import Row
+from mlops.adopting.settings import Settings
+from mlops.contract import BadInput
+from mlops.hub import Hub, origin
+from pipelines import settings as step
+from rehearsal.api import GitHub
+from rehearsal.github.settings import opened
+from tests.conftest import ROOT
+
+RIGHTS = {"administration": "write", "environments": "write", "issues": "write", "actions": "read"}
+
+
+@pytest.fixture
+def github(tmp_path):
+    with GitHub(tmp_path / "github") as served:
+        yield served
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A project with this repository's settings."""
+    shutil.copytree(ROOT / ".github/settings", tmp_path / "project/.github/settings")
+    shutil.copy(ROOT / "params.yaml", tmp_path / "project")
+    return tmp_path / "project"
+
+
+@pytest.fixture
+def person(monkeypatch):
+    """Makes somebody's token the one in the environment; what they may is `rights`."""
+
+    def make(hub, **rights):
+        monkeypatch.setenv("GITHUB_TOKEN", hub.token(RIGHTS | rights, "ann"))
+        monkeypatch.setenv("GITHUB_API_URL", hub.url)
+        monkeypatch.setenv("GITHUB_REPOSITORY", hub.repository)
+
+    return make
+
+
+def edit(root, name, change):
+    """Change the content of one of the files."""
+    path = root / f".github/settings/{name}.yml"
+    content = yaml.safe_load(path.read_text())
+    change(content)
+    path.write_text(yaml.safe_dump(content))
+
+
+def parts(root):
+    return Settings.read(root).parts(Hub.of_person(root))
+
+
+def test_the_plan_is_shown_and_changes_nothing(github, root, person, capsys):
+    person(github)
+    assert step.main(apply=False, root=root) == 0
+    out = capsys.readouterr().out
+    assert "| label full-training | not there | name full-training, color 5319e7, " in out
+    assert "| actions: can_approve_pull_request_reviews | false | true |" in out
+    assert "rules deletion non_fast_forward pull_request required_status_checks" in out
+    assert "`nox -s settings -- --apply` makes them as wanted" in out
+    assert {request.method for request in github.requests} == {"GET"}
+
+
+def test_what_was_applied_is_there_and_a_second_plan_is_empty(github, root, person, capsys):
+    person(github)
+    assert step.main(apply=True, root=root) == 0
+    assert {label["name"] for label in github.known["labels"]} == {"full-training", "accept-incomparable"}
+    assert github.actions == {"default_workflow_permissions": "read", "can_approve_pull_request_reviews": True}
+    assert [one["name"] for one in github.known["policies"]] == ["main"]
+    main = github.find("rulesets", name="main")
+    checks = next(rule["parameters"] for rule in main["rules"] if rule["type"] == "required_status_checks")
+    assert [one["context"] for one in checks["required_status_checks"]] == ["checks-pass", "experiment-pass"]
+    before = len(github.requests)
+    capsys.readouterr()
+    assert step.main(apply=True, root=root) == 0
+    assert capsys.readouterr().out.startswith("Nothing differs from .github/settings.\n")
+    assert {request.method for request in github.requests[before:]} == {"GET"}
+
+
+def test_the_environments_secret_is_the_private_half_of_the_key_that_may_push(github, root, person):
+    person(github)
+    plan.apply(parts(root))
+    (key,) = github.known["keys"]
+    private = serialization.load_ssh_private_key(opened(github, "production", "DEPLOY_KEY").encode(), None)
+    forms = serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    assert (private.public_key().public_bytes(*forms).decode(), key["read_only"]) == (key["key"], False)
+    passing = {one["name"]: [actor["actor_type"] for actor in one["bypass_actors"]] for one in github.known["rulesets"]}
+    assert passing == {"main": [], "versions": [], "production": ["DeployKey"], "dvc-storage": []}
+
+
+@pytest.mark.parametrize(
+    ("tag", "guarded"),
+    [
+        ("model#prod#3", True), ("model#challenger#1", True), ("model#challenger!#2", True), ("model#bad#1", True),
+        ("model#staging#3", False), ("model#compliance#1", False), ("model@v1.0.0", False),
+    ],
+)  # fmt: skip
+def test_the_key_alone_makes_tags_that_reach_those_who_ask_for_predictions(tag, guarded):
+    known = {one.name: one.conditions["ref_name"]["include"] for one in Settings.read(ROOT).rulesets}
+    assert any(fnmatch(f"refs/tags/{tag}", pattern) for pattern in known["production"]) == guarded
+    assert any(fnmatch(f"refs/tags/{tag}", pattern) for pattern in known["versions"])
+
+
+@pytest.mark.parametrize("lost", ["keys", "secrets"])
+def test_half_a_key_is_made_anew(github, root, person, lost):
+    person(github)
+    plan.apply(parts(root))
+    github.known[lost].clear()
+    assert plan.apply(parts(root)) == (["deploy key production"], [])
+    assert (len(github.known["keys"]), plan.plan(parts(root))) == (1, ([], []))
+
+
+def test_what_somebody_changed_by_hand_shows_and_is_put_right_alone(github, root, person):
+    person(github)
+    plan.apply(parts(root))
+    main = github.find("rulesets", name="main")
+    main["rules"] = [rule for rule in main["rules"] if rule["type"] != "deletion"]
+    main["rules"].append({"type": "creation"})
+    main["rules"][1]["parameters"]["required_approving_review_count"] = 0
+    rows, _ = plan.plan(parts(root))
+    assert rows == [
+        Row("ruleset main: rules.pull_request.parameters.required_approving_review_count", 0, 1),
+        Row("ruleset main: rules.creation", {"type": "creation"}, None),
+        Row("ruleset main: rules.deletion", None, {"type": "deletion"}),
+    ]
+    assert plan.apply(parts(root)) == (["ruleset main"], [])
+    assert plan.plan(parts(root)) == ([], [])
+
+
+def test_what_the_files_do_not_name_stays(github, root, person):
+    person(github)
+    github.label("bug", color="ff0000")
+    github.add("rulesets", name="ours", target="branch", enforcement="active", rules=[])
+    plan.apply(parts(root))
+    assert {"bug"} < {label["name"] for label in github.known["labels"]}
+    assert github.find("rulesets", name="ours")["rules"] == []
+
+
+def test_reviewers_are_people_and_teams_and_a_branch_that_may_no_longer_is_taken_off(github, root, person):
+    person(github)
+    plan.apply(parts(root))
+    edit(root, "environments", lambda file: file[0].update(reviewers=["@cleo", "@owner/Validators"], branches=["live"]))
+    rows, _ = plan.plan(parts(root))
+    assert {row.setting.rpartition(": ")[2] for row in rows} == {
+        "reviewers.@cleo", "reviewers.@owner/validators", "branches.live", "branches.main",
+    }  # fmt: skip
+    assert plan.apply(parts(root)) == (["environment production"], [])
+    assert [one["name"] for one in github.known["policies"]] == ["live"]
+    assert Hub.connect().has_reviewers("production")
+    assert plan.plan(parts(root)) == ([], [])
+
+
+def test_a_team_that_is_not_there_is_refused_by_name_of_the_setting(github, root, person):
+    person(github)
+    edit(root, "environments", lambda file: file[0].update(reviewers=["@strangers/all"], deploy_key=None))
+    _, faults = plan.apply(parts(root))
+    assert faults[0].startswith("environment production: GitHub answered 404, Not Found; what .github/settings names")
+
+
+def test_a_right_that_is_missing_is_named_and_the_rest_is_done(github, root, person, capsys):
+    person(github, environments="none")
+    assert step.main(apply=True, root=root) == 1
+    captured = capsys.readouterr()
+    assert captured.err == (
+        "failed: deploy key production: GitHub answered 403, Resource not accessible by integration; "
+        "the token needs the right environments=read, and its owner the repository's administration\n"
+    )
+    assert "ruleset dvc-storage" in captured.out
+
+
+def test_without_administration_each_setting_says_so(github, root, person):
+    person(github, administration="read")
+    changed, faults = plan.apply(parts(root))
+    assert changed == ["label full-training", "label accept-incomparable"]
+    assert len(faults) == 7
+    assert all("the token needs the right administration=write" in fault for fault in faults)
+
+
+def test_what_a_plan_does_not_sell_is_said_to_be_its_plan(tmp_path, root, person):
+    edit(root, "environments", lambda file: file[0].update(reviewers=["@cleo"]))
+    with GitHub(tmp_path / "github", private=True) as hub:
+        person(hub)
+        _, faults = plan.apply(parts(root))
+    told = {fault.split(": ")[0]: fault for fault in faults}
+    assert set(told) >= {"environment production", "ruleset main", "ruleset production"}
+    assert "422, Failed to create the environment protection rule." in told["environment production"]
+    assert "403, Upgrade to GitHub Pro" in told["ruleset main"]
+    assert all("reviewers with Enterprise alone" in told[name] for name in ("environment production", "ruleset main"))
+
+
+def test_an_invalid_rule_is_refused_with_githubs_words(github, root, person):
+    person(github)
+    edit(root, "rulesets", lambda file: file[0]["rules"].append({"type": "no_bugs"}))
+    _, faults = plan.apply(parts(root))
+    assert faults == [
+        "ruleset main: GitHub answered 422, Invalid request. {'message': 'Invalid rule or actor: no_bugs'}; "
+        "mend it in .github/settings"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("labels", lambda file: file[1].update(colour="ff0000"), r"labels.yml: entry 2: unknown key 'colour'; did you"),
+        ("environments", lambda file: file[0].update(wait_timer="ten"), r"entry 1: .*wait_timer, got 'ten'"),
+        ("rulesets", lambda file: file[0].update(target="brunch"), r"rulesets.yml: entry 1: .*target, got 'brunch'"),
+    ],
+)
+def test_a_key_or_value_that_is_wrong_is_refused_with_its_place(root, name, change, message):
+    edit(root, name, change)
+    with pytest.raises(BadInput, match=message):
+        Settings.read(root)
+
+
+def test_a_file_that_is_missing_is_refused(root):
+    (root / ".github/settings/actions.yml").unlink()
+    with pytest.raises(BadInput, match=r"\.github/settings/actions\.yml: no such file"):
+        Settings.read(root)
+
+
+def test_approval_without_reviewers_and_placeholders_are_noted(root):
+    assert settings.notes(Settings.read(root), root) == []
+    text = (root / "params.yaml").read_text()
+    (root / "params.yaml").write_text(text.replace("approval: none", "approval: required"))
+    (root / ".github/CODEOWNERS").write_text("* @your-org/all\n")
+    owners, reviewers = settings.notes(Settings.read(root), root)
+    assert owners.startswith(".github/CODEOWNERS still names @your-org")
+    assert reviewers.startswith(
+        "deploy.approval is `required`, and .github/settings/environments.yml names no reviewer"
+    )
+
+
+def test_a_token_and_a_repository_that_it_opens_are_asked_for(github, root, person, monkeypatch):
+    person(github)
+    monkeypatch.setenv("GITHUB_REPOSITORY", "owner/another")
+    with pytest.raises(BadInput, match="GitHub answered 404 for owner/another"):
+        Hub.of_person(root)
+    monkeypatch.delenv("GITHUB_TOKEN")
+    with pytest.raises(BadInput, match="GITHUB_TOKEN is not set: make a token"):
+        Hub.of_person(root)
+
+
+def test_the_repository_is_the_one_of_gits_origin(github, root, person, monkeypatch):
+    person(github)
+    monkeypatch.delenv("GITHUB_REPOSITORY")
+    subprocess.run(["git", "init", "--quiet", root], check=True)
+    subprocess.run(["git", "-C", root, "remote", "add", "origin", "git@github.com:owner/project.git"], check=True)
+    assert Hub.of_person(root).repository.full_name == "owner/project"
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "api"),
+    [
+        ("https://github.com/o/r.git", "o/r", None),
+        ("git@github.com:o/r-2", "o/r-2", None),
+        ("ssh://git@git.example.com:22/o/r.git", "o/r", "https://git.example.com/api/v3"),
+    ],
+)
+def test_an_origin_at_github_is_understood(url, name, api):
+    found = origin(url)
+    assert (found["GITHUB_REPOSITORY"], found.get("GITHUB_API_URL")) == (name, api)
+
+
+@pytest.mark.parametrize("url", ["/srv/a/b.git", "../a/b", "file:///a/b", "https://github.com/o"])
+def test_any_other_origin_is_refused(url):
+    with pytest.raises(BadInput, match="no repository at GitHub; set GITHUB_REPOSITORY"):
+        origin(url)
