@@ -152,7 +152,7 @@ def _tag(stand: Stand, side: Workspace, version: str) -> str:
             out["md5"] = md5(stand.model(version) / Path(out["path"]).name)
     save(side.folder / "dvc.lock", yaml.safe_dump(lock).encode())
     commit = release.release_commit(side, release.message(version, None, version, None, {}))
-    return registry.tag(side.root, f"model@{version}", commit, version)
+    return registry.tag(side.root, f"model@{version}", commit, version, None)
 
 
 def _number(version: str) -> int:

@@ -59,8 +59,11 @@ def flowing(url: str, rows: list[bytes], file: Path, connections: int = 8, perio
     """
     bodies = file.with_suffix(".bodies")
     bodies.write_bytes(b"\n".join(rows))
+    file.unlink(missing_ok=True)
     command = [sys.executable, "-m", "benchmarks.traffic", url, str(bodies), str(file), str(connections), str(period)]
     with subprocess.Popen(command, cwd=Path(__file__).parents[1]) as client:
+        while not file.exists() and client.poll() is None:
+            time.sleep(0.01)
         try:
             yield
         finally:
