@@ -40,7 +40,7 @@ def test_demo_prints_what_the_readme_quotes_and_where_the_reports_lie(project: P
     done = project.run("python", "-m", "rehearsal.demo")
     assert done.returncode == 0, done.stdout + done.stderr
     quoted = [line for line in README.splitlines() if line.startswith("### ")]
-    assert len(quoted) == 2
+    assert len(quoted) == 5
     assert [line for line in quoted if line not in done.stdout] == []
     reports = re.findall(r"The full comment: (.*)", done.stdout)
     assert len(reports) == 2
