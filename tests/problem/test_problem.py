@@ -73,10 +73,14 @@ def test_the_model_answers_every_row_that_it_was_trained_on(rows: pd.DataFrame, 
         assert np.allclose(predicted.sum(axis=1), 1, atol=1e-4)
 
 
-def test_the_model_answers_rows_with_gaps_and_unknown_categories(rows: pd.DataFrame, trained: Model) -> None:
-    kinds = {name: SCHEMA.columns[name].type for name in SCHEMA.inputs}
-    strange = rows.assign(**{name: "never seen" if kind == "text" else np.nan for name, kind in kinds.items()})
-    assert np.isfinite(trained.predict(strange)).all()
+def test_the_model_answers_rows_with_gaps_and_new_words_where_the_schema_lets_them_be(
+    rows: pd.DataFrame, trained: Model
+) -> None:
+    inputs = {name: SCHEMA.columns[name] for name in SCHEMA.inputs}
+    gaps = {name: None if column.type == "text" else np.nan for name, column in inputs.items() if column.missing}
+    words = {name: "never seen" for name, column in inputs.items() if column.type == "text" and not column.categories}
+    assert np.isfinite(trained.predict(rows.assign(**gaps))).all()
+    assert np.isfinite(trained.predict(rows.assign(**words))).all()
 
 
 def test_training_again_gives_the_same_bytes(rows: pd.DataFrame) -> None:

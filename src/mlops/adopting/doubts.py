@@ -57,7 +57,7 @@ def protected(name: str) -> bool:
 def useless(rows: pd.DataFrame, types: dict[str, Type], wish: Wish) -> dict[str, str]:
     """Columns that can't be inputs, and why; there is nothing to ask."""
     found = {}
-    for name in rows.columns.drop([wish.target, *([wish.time] if wish.time else [])]):
+    for name in (name for name in types if name not in (wish.target, wish.time, *wish.slices)):
         if rows[name].isna().all():
             found[name] = "it has no value at all"
         elif rows[name].nunique(dropna=False) == 1:

@@ -2,7 +2,8 @@
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -46,20 +47,39 @@ def guess(table: Table, wish: Wish) -> Guess:
     useless = doubts.useless(rows, types, wish)
     remarks += [f"`{name}` is left out: {why}" for name, why in useless.items()]
     doubtful = doubts.find(rows.drop(columns=list(useless)), types, task, wish)
-    ignored = {*useless, *(doubt.column for doubt in doubtful)}
-    columns = {name: _column(rows[name], types[name], _roles(name, wish, ignored)) for name in types}
+    _refuse_crowds(rows, wish)
+    reasons = useless | {doubt.column: f"it {doubt.why}" for doubt in doubtful}
+    if not table.types.keys() - reasons.keys() - {wish.target, wish.time}:
+        listed = "\n".join(f"'{name}': {why}" for name, why in reasons.items())
+        raise BadInput(f"no column is left to learn from; `--keep` one if you know better:\n{listed}")
+    columns = {name: _column(rows[name], types[name], _roles(name, wish, reasons.keys())) for name in types}
     key = doubts.key(rows, types, wish)
     remarks += [f"`{name}` tells rows apart, in any version of the data" for name in key]
     schema = Schema(task=task, columns=columns, key=key, duplicates=_duplicates(rows, remarks))
-    _refuse_crowds(rows, wish)
     return Guess(schema, remarks, doubtful)
+
+
+def settled(table: Table, wish: Wish, agree: Callable[[str], bool] | None) -> Guess:
+    """The guess, after a person was asked which doubtful columns to leave out.
+
+    Raises
+    ------
+    BadInput
+        There are doubts, and nobody to ask.
+    """
+    found = guess(table, wish)
+    if found.doubts and agree is None:
+        listed = "\n".join(f"'{doubt.column}' {doubt.why}" for doubt in found.doubts)
+        raise BadInput(f"{listed}\nsay `--yes` to leave these columns out, or which ones to `--keep`")
+    kept = [doubt.column for doubt in found.doubts if agree and not agree(doubt.question)]
+    return guess(table, replace(wish, keep=(*wish.keep, *kept))) if kept else found
 
 
 def task_of(target: "pd.Series[Any]", type: Type) -> Task:
     """Two values: binary; names, or at most ten whole numbers: multiclass; else regression."""
     distinct = target.nunique()
     if distinct < 2:
-        raise BadInput(f"column '{target.name}', the target, has one value only ({target.iloc[0]!r}): nothing to learn")
+        raise BadInput(f"column '{target.name}', the target, has one value only ({shown(target)}): nothing to learn")
     if type == "timestamp":
         raise BadInput(f"column '{target.name}', the target, holds times; make a number of it, such as days until then")
     if type == "text" or bool((target % 1 == 0).all()):
@@ -74,10 +94,10 @@ def _target_type(target: "pd.Series[Any]", type: Type, task: Task) -> Type:
     """Classes are texts, whole numbers or booleans; amounts are numbers."""
     if task == "regression":
         if type == "text":
-            raise BadInput(f"column '{target.name}', the target, holds texts such as {target.iloc[0]!r}: no regression")
+            raise BadInput(f"column '{target.name}', the target, holds texts such as {shown(target, 1)}: no regression")
         return "number"
     if type != "text" and not (target % 1 == 0).all():
-        raise BadInput(f"column '{target.name}', the target, holds numbers such as {target.iloc[0]!r}: no classes")
+        raise BadInput(f"column '{target.name}', the target, holds numbers such as {shown(target, 1)}: no classes")
     if target.nunique() > MOST_CLASSES:
         raise BadInput(
             f"column '{target.name}', the target, has {target.nunique()} classes, more than {MOST_CLASSES}; "
@@ -96,7 +116,7 @@ def _task_in_words(target: "pd.Series[Any]", task: Task) -> str:
     return f"{len(shares)} classes ({task}); {rarest}"
 
 
-def _roles(name: str, wish: Wish, ignored: set[str]) -> tuple[Role, ...]:
+def _roles(name: str, wish: Wish, ignored: Collection[str]) -> tuple[Role, ...]:
     if name in (wish.target, wish.time):
         return ("target" if name == wish.target else "time",)
     if name in ignored:

@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,15 @@ from mlops.adopting.table import Table
 from mlops.contract import BadInput
 from mlops.params import Params
 from mlops.training import validate
-from mlops.workspace import git
+from mlops.workspace import Workspace, git
 
 SCRATCH = ".dvc/tmp/adopt"
+STEPS = {
+    "data under DVC": ["dvc", "add", "--quiet", "data"],
+    "pipeline": ["dvc", "repro"],
+    "tests of the problem": ["python", "-m", "pytest", "tests/problem"],
+}
+EXPERIMENT = ["python", "-m", "pipelines.experiment", "--base", "HEAD", "--quiet", "--no-gate"]
 RATE = re.compile(r"(?m)^(    learning_rate: )(\S+)")
 SEED = re.compile(r"(?m)^(  seed: )(\d+)")
 
@@ -59,6 +65,26 @@ class Adoption:
         _edit(root / "src/problem/schema.py", write.schema(schema, self.source))
         _edit(root / write.CARD, write.card(schema, self.source, rows, self.remarks))
 
+    def run(self, settle: Callable[[Path], object], say: Callable[[str, str], None]) -> None:
+        """Put it in place, try it, commit it; `settle` makes DVC read the data from where it will be kept.
+
+        Raises
+        ------
+        StepFailed
+            A command failed, which leaves the work tree as it was then.
+        """
+        here = Workspace(self.root, "HEAD", self.root)
+        self.write()
+        for name, command in STEPS.items():
+            say("adopt", name)
+            here.run(command, here.environment(), lambda stage: say("adopt", stage))
+            settle(self.root)
+        git(self.root, "add", "--update")
+        git(self.root, "commit", "--quiet", "--message", f"Predict {self.guess.schema.target} from {self.source}")
+        say("adopt", "experiment")
+        with first_change(self.root / "params.yaml"):
+            here.run(EXPERIMENT, here.environment())
+
 
 def clean(root: Path, place: Path) -> str:
     """The commit to go back to.
@@ -69,15 +95,13 @@ def clean(root: Path, place: Path) -> str:
         The work tree holds changes that aren't committed, the table itself aside; or git doesn't know who commits.
     """
     git(root, "var", "GIT_AUTHOR_IDENT")
-    lines = git(root, "-c", "core.quotePath=false", "status", "--porcelain", "--untracked-files=all").splitlines()
-    own = place.resolve()
-    changed = [line.split(maxsplit=1)[1] for line in lines]
-    others = [path for path in changed if own not in ((root / path).resolve(), *(root / path).resolve().parents)]
+    status = git(root, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all")
+    changed = [line.split(maxsplit=1)[1] for line in status.split("\0") if line]
+    paths, own = {path: (root / path).resolve() for path in changed}, place.resolve()
+    others = [path for path, full in paths.items() if own not in (full, *full.parents)]
     if others:
         named = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
-        raise BadInput(
-            f"the work tree has changes ({named}); commit them, or `git stash --all`: git must be able to undo"
-        )
+        raise BadInput(f"the work tree has changes ({named}): git couldn't undo this; commit or stash them first")
     return git(root, "rev-parse", "HEAD")
 
 

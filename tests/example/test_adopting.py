@@ -1,0 +1,52 @@
+"""The template itself taken up by somebody: multiclass, in time, with the example's own features and model."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mlops.adopting import infer, table
+from mlops.adopting.table import Wish
+from problem.schema import SCHEMA
+from tests.conftest import Project, clone
+from tests.test_adopt import adopted, artifact
+
+
+@pytest.fixture(scope="module")
+def weather(template: Path, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str]:
+    return adopted(clone(template, tmp_path_factory.mktemp("weather") / "clone", shared), "weather in time")
+
+
+def test_the_examples_model_takes_classes_in_time_as_it_is(weather: tuple[Project, str]) -> None:
+    project, said = weather
+    assert "- tested on 365 of 1,461 rows, the newest year" in said
+    assert "log loss" in said
+    assert set(artifact(project, "metrics.json")) == {"log_loss", "accuracy", "macro_f1", "calibration_error"}
+    assert artifact(project, "metrics.json")["accuracy"] > 0.7
+    basis = json.loads((project.root / "experiment/comparison.json").read_bytes())["basis"]
+    assert (basis["period"], basis["block"]) == ("2015-01-01 to 2015-12-31", "3 days")
+    changed = project.must("git", "diff", "--name-only", "HEAD~1", "--", "src", "params.yaml").split()
+    assert changed == ["params.yaml", "src/problem/schema.py"]
+
+
+def test_nothing_of_the_example_is_left_and_what_is_left_is_in_order(weather: tuple[Project, str]) -> None:
+    project, _ = weather
+    listed = project.must("git", "grep", "--ignore-case", "--name-only", "flights out of\\|nycflights").split()
+    assert set(listed) <= {"tests/test_repository.py"}
+    project.must("ruff", "check", "--quiet")
+    project.must("ruff", "format", "--check", "--quiet")
+    project.must("python", "-m", "pytest", "tests/test_repository.py", "tests/test_stages.py", "tests/problem")
+    collected = project.must("python", "-m", "pytest", "--collect-only", "--quiet")
+    assert "tests/example" not in collected
+
+
+def test_the_flights_are_read_as_their_schema_says(project: Project) -> None:
+    project.must("dvc", "pull", "--quiet", "data.dvc")
+    wish = Wish("late", time="time_hour", slices=("carrier", "origin"))
+    guess = infer.guess(table.load(project.root / "data", wish), wish)
+    assert [doubt.column for doubt in guess.doubts] == ["arr_delay"]
+    assert (guess.schema.task, guess.schema.time) == (SCHEMA.task, SCHEMA.time)
+    assert set(guess.schema.inputs) - set(SCHEMA.inputs) == {"month"}
+    assert {name for name, column in guess.schema.columns.items() if column.missing} == {
+        name for name, column in SCHEMA.columns.items() if column.missing
+    }
