@@ -1,6 +1,6 @@
 """From a fresh clone to the first report on a table of one's own: seconds, and edits by hand, for eleven tables.
 
-Each is one command, `nox -s adopt`, in a clone of its own with an empty DVC cache; the environment is installed already.
+Each is one command, `nox -s adopt`, in a clone of its own with an empty DVC cache; the environment is there already.
 An edit is what a person would have to mend until the command, or `ruff check` after it, ends well.
 """
 

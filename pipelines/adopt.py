@@ -32,8 +32,9 @@ def main(options: argparse.Namespace, root: Path) -> None:
             adoption.run(storage.settle, say)
     except (BadInput, StepFailed) as error:
         raise BadInput(f"{error}\n{back}") from None
+    console.say("Tried, and not kept: a lower learning rate, or another seed where the model has none.\n")
     console.show((root / "experiment/report.md").read_text(encoding="utf-8").split("<details>")[0])
-    console.say(f"Adopted, in one commit. {back}")
+    console.say(f"{project.sight(root)}\nAdopted, in one commit. {back}")
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ def sessions() -> set[str]:
 
 def test_every_session_that_a_document_names_exists(sessions: set[str]) -> None:
     documents = [README, (ROOT / "CONTRIBUTING.md").read_text(), (ROOT / "src/mlops/judging/report.py").read_text()]
+    documents += [path.read_text() for path in (ROOT / "docs").glob("*.md")]
     found = [name for text in documents for name in re.findall(r"(?:nox -s|`make|^make) (\w+)", text, re.MULTILINE)]
     named = set(found) - {"NAME"}
     assert len(named) > 8

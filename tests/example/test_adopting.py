@@ -1,6 +1,7 @@
 """The template itself taken up by somebody: multiclass, in time, with the example's own features and model."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,19 @@ def test_nothing_of_the_example_is_left_and_what_is_left_is_in_order(weather: Tr
     assert set(listed) <= {"tests/test_repository.py"}
     project.must("ruff", "format", "--check", "--quiet")
     project.must("python", "-m", "pytest", "tests/test_repository.py", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+
+
+def test_the_first_report_says_what_it_could_not_have_seen(weather: Trial) -> None:
+    assert re.search(
+        r"\nAn effect smaller than 0\.\d+, \d+% of the loss, would hardly have been seen\.\n", weather.said
+    )
+
+
+def test_going_back_brings_the_example_and_its_data(weather: Trial) -> None:
+    project, command = Project(weather.folder), weather.said.splitlines()[-1].partition("To go back: ")[2]
+    project.must("bash", "-c", command)
+    assert project.must("git", "status", "--porcelain") == ""
+    assert [path.name for path in sorted((project.root / "data").iterdir())][:1] == ["2013-01.parquet"]
 
 
 def test_the_flights_are_read_as_their_schema_says(project: Project) -> None:

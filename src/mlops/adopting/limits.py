@@ -45,9 +45,9 @@ def remarks(rows: pd.DataFrame, schema: Schema, values: dict[str, dict[str, Any]
     what = f"the newest {wanted.test_period}" if schema.time else "rows chosen by hash"
     told = [f"tested on {tested:,} of {len(rows):,} rows, {what}"]
     if tested < FEW:
-        told.append("so few test rows show large effects only: the report says how large")
+        told.append("so few test rows show large effects only; after the experiment you are told how large")
     if len(rows) - tested < 4 * LEAF:  # a training of an experiment takes half of them
-        told.append("so few training rows are no stuff for boosted trees: try a linear model in src/problem/model.py")
+        told.append("boosted trees hardly learn from so few training rows: try a linear model in src/problem/model.py")
     return told
 
 

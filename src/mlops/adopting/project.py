@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from mlops.adopting import example, limits, table, write
 from mlops.adopting.infer import Guess
 from mlops.adopting.table import Table
@@ -80,6 +82,7 @@ class Adoption:
             here.run(command, here.environment(), lambda stage: say("adopt", stage))
             settle(self.root)
         git(self.root, "add", "--update")
+        git(self.root, "add", "data.dvc", write.CARD)
         git(self.root, "commit", "--quiet", "--message", f"Predict {self.guess.schema.target} from {self.source}")
         say("adopt", "experiment")
         with first_change(self.root / "params.yaml"):
@@ -103,6 +106,15 @@ def clean(root: Path, place: Path) -> str:
         named = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
         raise BadInput(f"the work tree has changes ({named}): git couldn't undo this; commit or stash them first")
     return git(root, "rev-parse", "HEAD")
+
+
+def sight(root: Path) -> str:
+    """What the first experiment could not have seen."""
+    found = msgspec.json.decode((root / "experiment/comparison.json").read_bytes())
+    loss, least = found["metrics"][0]["base"], found["basis"]["detectable"]
+    if not least:
+        return "Both sides predict nearly the same, so the experiment says nothing of what it could have seen."
+    return f"An effect smaller than {least:.3g}, {least / loss:.0%} of the loss, would hardly have been seen."
 
 
 @contextmanager

@@ -4,6 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mlops import console
+from mlops.adopting import infer, table
+from mlops.adopting.table import Wish
 from mlops.contract import BadInput
 
 N = 100
@@ -89,6 +92,24 @@ def test_a_doubtful_column_is_left_out_unless_it_is_kept(name, values, why, gues
     kept = guessed(**columns, keep=(name,))
     assert kept.doubts == []
     assert "input" in kept.schema.columns[name].roles
+
+
+def test_a_person_is_asked_about_each_doubt_and_nobody_means_a_refusal(tmp_path):
+    columns = {"x": WAVE, "echo": HALF, "id": [f"C{i}" for i in range(N)], "y": HALF}
+    pd.DataFrame(columns).to_csv(tmp_path / "a.csv", index=False)
+    wish, asked = Wish("y"), []
+    found = table.load(tmp_path / "a.csv", wish)
+    kept = infer.settled(found, wish, lambda question: asked.append(question) or "'id'" in question)
+    assert (len(asked), kept.schema.inputs) == (2, ["x", "echo"])
+    assert infer.settled(found, wish, lambda _: True).schema.inputs == ["x"]
+    with pytest.raises(BadInput, match="say `--yes` to leave these columns out, or which ones to `--keep`"):
+        infer.settled(found, wish, None)
+
+
+@pytest.mark.parametrize(("answer", "agreed"), [("", True), ("Y", True), ("n", False), ("what?", False)])
+def test_an_answer_agrees_if_it_says_so_or_nothing(answer, agreed, monkeypatch):
+    monkeypatch.setattr("builtins.input", lambda _: answer)
+    assert console.agree("Leave it out?") is agreed
 
 
 @pytest.mark.parametrize(
