@@ -37,6 +37,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     return ByGroup(config, log)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that no process waits for another's at the end."""
+    items.sort(key=lambda item: "test_readme" not in item.nodeid)
+
+
 def group(nodeid: str) -> str:
     """What a test's module names in its `pytestmark`, else the test itself."""
     found = GROUP.search(source(nodeid.partition("::")[0]))

@@ -94,6 +94,11 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
+def agree(question: str) -> bool:
+    """Ask a person at a terminal; an empty answer agrees."""
+    return input(f"{question} [Y/n] ").strip().lower() in ("", "y", "yes")
+
+
 def fail(message: str) -> None:
     """Say what failed, on standard error."""
     print(f"failed: {message}", file=sys.stderr)

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from msgspec import Meta
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.pipeline import Pipeline
 
 from mlops.contract import Positive, Schema, Strict
@@ -18,7 +18,8 @@ class Settings(Strict, frozen=True):
 
 def build(settings: Settings, schema: Schema, seed: int) -> Pipeline:
     """An unfitted estimator that takes the schema's inputs as a DataFrame."""
-    boosting = HistGradientBoostingClassifier(
+    kind = HistGradientBoostingRegressor if schema.task == "regression" else HistGradientBoostingClassifier
+    boosting = kind(
         learning_rate=settings.learning_rate,
         max_iter=settings.trees,
         max_leaf_nodes=settings.leaves,

@@ -20,7 +20,7 @@ import yaml
 from rehearsal import globs
 from tests.conftest import ENVIRONMENT, ROOT
 from tests.deploy.conftest import Json, containers, pod
-from tests.test_pipeline import imported
+from tests.test_stages import imported
 
 pytestmark = pytest.mark.xdist_group("kubernetes")
 CONTAINERFILE = (ROOT / "deploy/Containerfile").read_text()

@@ -112,8 +112,10 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made")
     first = Clone(folder / "first")
     (first.root / ".dvc").mkdir(parents=True)
-    for name in ("config", ".gitignore"):
-        shutil.copy(ROOT / ".dvc" / name, first.root / ".dvc")
+    shutil.copy(ROOT / ".dvc/.gitignore", first.root / ".dvc")
+    (first.root / ".dvc/config").write_text(
+        (ROOT / ".dvc/config").read_text().replace("remote = storage", "remote = seed")
+    )
     first.add({"a.csv": b"bundled"}, ".dvc/seed")
     (first.root / "pyproject.toml").write_text('[tool.uv]\ndefault-groups = ["dev"]\n')
     first.git("init", "--quiet", "--initial-branch=main")

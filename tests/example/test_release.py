@@ -39,6 +39,12 @@ class Main(Project):
         registry.assign(self.root, stage, version, "why")
 
 
+@pytest.fixture(autouse=True)
+def actor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who makes tags and commits."""
+    monkeypatch.setenv("GITHUB_ACTOR", "ann")
+
+
 @pytest.fixture(scope="session")
 def released_once(template: Path, tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Path:
     """A small project whose first version is in production; its origin lies beside it."""
