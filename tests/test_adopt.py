@@ -13,6 +13,7 @@ from mlops.workspace import Workspace
 from tests.conftest import Project, clone
 from tests.strangers import STRANGERS
 
+pytestmark = pytest.mark.xdist_group("adopt")  # so that the table is adopted once
 FEATURES = """from sklearn.preprocessing import StandardScaler
 
 
