@@ -15,6 +15,7 @@ from github.Repository import Repository
 from mlops.contract import BadInput
 from mlops.workspace import git
 
+API = "https://api.github.com"
 ORIGIN = re.compile(r"(?:\w+://(?:[^@/]+@)?|[^@/]+@)([\w.-]+)(?::\d+)?[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?")
 
 
@@ -27,11 +28,11 @@ class Hub:
 
     @classmethod
     def connect(cls, environment: Mapping[str, str] = os.environ) -> "Hub":
-        """Connect as the job, by the variables that every GitHub runner sets and GITHUB_TOKEN."""
+        """Connect as the job, by GITHUB_TOKEN and the variables that every GitHub runner sets."""
         token = environment["GITHUB_TOKEN"]
         github = Github(
             auth=Auth.Token(token),
-            base_url=environment["GITHUB_API_URL"],
+            base_url=environment.get("GITHUB_API_URL", API),
             retry=2,
             seconds_between_requests=0,
             seconds_between_writes=0,
@@ -53,7 +54,7 @@ class Hub:
                 "Environments (github.com/settings/personal-access-tokens), or GITHUB_TOKEN=$(gh auth token)"
             )
         place = {} if os.environ.get("GITHUB_REPOSITORY") else origin(git(root, "remote", "get-url", "origin"))
-        variables = {"GITHUB_API_URL": "https://api.github.com", **os.environ, **place}
+        variables = {**os.environ, **place}
         hub = cls.connect(variables)
         try:
             hub.ask("GET", "")
@@ -66,8 +67,8 @@ class Hub:
 
     @classmethod
     def of_job(cls) -> "Hub | None":
-        """Connect where a job was given a token; nobody else asks GitHub."""
-        return cls.connect() if "GITHUB_TOKEN" in os.environ else None
+        """Connect where a job, or a schedule elsewhere, has a token and says of which repository; nobody else asks."""
+        return cls.connect() if {"GITHUB_TOKEN", "GITHUB_REPOSITORY"} <= os.environ.keys() else None
 
     @property
     def run_url(self) -> str:

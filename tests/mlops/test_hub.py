@@ -75,3 +75,14 @@ def test_a_workflow_is_started_with_its_inputs_by_who_may(github, workflow, righ
     assert hub(github, rights).start(workflow, reason="drift") == answer
     assert [one["inputs"] for one in github.dispatched()] == asked
     assert github.dispatched() == []
+
+
+def test_without_token_and_repository_nobody_asks_github(monkeypatch):
+    for name in ("GITHUB_TOKEN", "GITHUB_REPOSITORY", "GITHUB_API_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GITHUB_TOKEN", "of a person's shell")
+    assert Hub.of_job() is None
+    monkeypatch.setenv("GITHUB_REPOSITORY", "ann/flights")
+    elsewhere = Hub.of_job()
+    assert elsewhere is not None
+    assert elsewhere.repository.requester.base_url == "https://api.github.com"
