@@ -55,6 +55,7 @@ def test(session: nox.Session) -> None:
 forward(
     "adopt", "Make the project yours: `-- TABLE --target COLUMN [--time COLUMN] [--slices A,B]`; then its first report."
 )
+forward("update", "Bring what is new in the template, your problem aside: `-- [--from URL] [--to REV]`.")
 forward("experiment", "Compare the work tree with main, as a pull request would: `-- --base REV --sample ROWS`.")
 forward(
     "rehearse",

@@ -138,3 +138,16 @@ def fresh_clone(template: Path, tmp_path: Path) -> Project:
 def project(template: Path, tmp_path: Path, shared: Path) -> Project:
     """A clone that shares DVC's cache with the other tests."""
     return clone(template, tmp_path / "clone", shared)
+
+
+@pytest.fixture(scope="session")
+def diabetes_once(template: Path, tmp_path_factory: pytest.TempPathFactory, shared: Path) -> tuple[Project, str]:
+    """A project that took up a stranger's table, and what was said; for tests of the group `adopt`, which share it."""
+    from tests.adopted import adopted, linear
+
+    return adopted(linear(template, tmp_path_factory.mktemp("diabetes"), shared), "diabetes")
+
+
+@pytest.fixture
+def diabetes(diabetes_once: tuple[Project, str], tmp_path: Path) -> Project:
+    return Project(shutil.copytree(diabetes_once[0].root, tmp_path / "clone", symlinks=True))

@@ -21,11 +21,17 @@ LEAVING = (
 PASSAGE = re.compile(r"^(?:<!--|#) example\b.*?^(?:<!--|#) end of example\b[^\n]*\n\n*", re.DOTALL | re.MULTILINE)
 MARKED = ("README.md", "noxfile.py")
 CHECKS, SESSION = ".github/workflows/checks.yml", ", example]"  # the session that runs its tests
+CUT = (*MARKED, CHECKS)
 
 
 def without(text: str) -> str:
     """A text without the example's passages."""
     return PASSAGE.sub("", text).rstrip("\n") + "\n"
+
+
+def cut(name: str, text: str) -> str:
+    """What is left of a file of `CUT`."""
+    return text.replace(SESSION, "]") if name == CHECKS else without(text)
 
 
 def leave(root: Path) -> None:
@@ -36,8 +42,6 @@ def leave(root: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    for name in MARKED:
+    for name in CUT:
         path = root / name
-        path.write_text(without(path.read_text(encoding="utf-8")), encoding="utf-8")
-    checks = root / CHECKS
-    checks.write_text(checks.read_text(encoding="utf-8").replace(SESSION, "]"), encoding="utf-8")
+        path.write_text(cut(name, path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -89,18 +89,18 @@ class Adoption:
             here.run(EXPERIMENT, here.environment())
 
 
-def clean(root: Path, place: Path) -> str:
+def clean(root: Path, place: Path | None = None) -> str:
     """The commit to go back to.
 
     Raises
     ------
     BadInput
-        The work tree holds changes that aren't committed, the table itself aside; or git doesn't know who commits.
+        The work tree holds changes that aren't committed, the table at `place` aside; or git doesn't know who commits.
     """
     git(root, "var", "GIT_AUTHOR_IDENT")
     status = git(root, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all")
     changed = [line.split(maxsplit=1)[1] for line in status.split("\0") if line]
-    paths, own = {path: (root / path).resolve() for path in changed}, place.resolve()
+    paths, own = {path: (root / path).resolve() for path in changed}, place and place.resolve()
     others = [path for path, full in paths.items() if own not in (full, *full.parents)]
     if others:
         named = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
