@@ -71,30 +71,30 @@ class Update:
         return {}
 
     def _base(self) -> str:
-        return self._side(self.old, {name: _text(self.root, "HEAD", name) for name in ("params.yaml", RECORD)})
+        rows = git(self.root, "ls-tree", "HEAD", "params.yaml", RECORD).splitlines()  # mode, type, id, path
+        return self._side(self.old, {row.split()[3]: row.split()[2] for row in rows})
 
     def _step(self) -> str:
         values = merged(*(_text(self.root, commit, "params.yaml") for commit in ("HEAD", self.old, self.new)))
         record = yaml.safe_dump({"url": self.url, "commit": self.new}, sort_keys=False)
-        return self._side(self.new, {"params.yaml": values, RECORD: f"# Kept by `nox -s update`.\n{record}"})
+        texts = {"params.yaml": values, RECORD: f"# Kept by `nox -s update`.\n{record}"}
+        return self._side(self.new, {name: _blob(self.root, text) for name, text in texts.items()})
 
-    def _side(self, commit: str, texts: dict[str, str]) -> str:
-        """The tree of a template's commit, cut to the machinery, with these texts."""
+    def _side(self, commit: str, blobs: dict[str, str]) -> str:
+        """The tree of a template's commit, cut to the machinery, with these blobs by path."""
         changed = git(self.root, "diff", "--name-only", "-z", self.old, "HEAD", "--", TESTS).split("\0")
         leaving = [*_leaving(self.root, commit), *OWN, *filter(None, changed), RECORD]
         for name in example.CUT:
             if text := _text(self.root, commit, name):
-                texts[name] = _own_problem(example.cut(name, text), _text(self.root, "HEAD", name))
+                cut = _own_problem(example.cut(name, text), _text(self.root, "HEAD", name))
+                blobs[name] = _blob(self.root, cut)
+        entries = [word for name, blob in blobs.items() for word in ("--cacheinfo", f"100644,{blob},{name}")]
         index = Path(git(self.root, "rev-parse", "--absolute-git-dir")) / f"index.update.{os.getpid()}"
         try:
             git(self.root, "read-tree", commit, GIT_INDEX_FILE=str(index))
             words = ("rm", "-r", "--cached", "--force", "--quiet", "--ignore-unmatch", "--")
             git(self.root, *words, *leaving, GIT_INDEX_FILE=str(index))
-            for name, text in texts.items():
-                if text:
-                    blob = git(self.root, "hash-object", "-w", "--stdin", given=text)
-                    entry = f"100644,{blob},{name}"
-                    git(self.root, "update-index", "--add", "--cacheinfo", entry, GIT_INDEX_FILE=str(index))
+            git(self.root, "update-index", "--add", *entries, GIT_INDEX_FILE=str(index))
             return git(self.root, "write-tree", GIT_INDEX_FILE=str(index))
         finally:
             index.unlink(missing_ok=True)
@@ -160,6 +160,10 @@ def _begun(root: Path, new: str, known: Record | None) -> str:
 def _text(root: Path, commit: str, name: str) -> str:
     """A file's text; empty where there is none."""
     return git(root, "show", f"{commit}:{name}") + "\n" if git(root, "ls-tree", commit, name) else ""
+
+
+def _blob(root: Path, text: str) -> str:
+    return git(root, "hash-object", "-w", "--stdin", given=text)
 
 
 def _leaving(root: Path, commit: str) -> tuple[str, ...]:
