@@ -62,7 +62,8 @@ class Adoption:
         example.leave(root)
         shutil.rmtree(root / "data", ignore_errors=True)
         (root / SCRATCH).rename(root / "data")
-        _edit(root / "params.yaml", write.params(_text(root / "params.yaml"), self.values))
+        values = self.values | {"card": write.purpose(schema)}
+        _edit(root / "params.yaml", write.params(_text(root / "params.yaml"), values))
         _edit(root / "README.md", write.readme(_text(root / "README.md"), schema, self.source, rows))
         _edit(root / "src/problem/schema.py", write.schema(schema, self.source))
         _edit(root / write.CARD, write.card(schema, self.source, rows, self.remarks))

@@ -1,5 +1,6 @@
 """What adopting writes for people to go on with: schema.py, params.yaml, the README's paragraph, the data card."""
 
+import json
 import re
 import subprocess
 from collections.abc import Sequence
@@ -34,11 +35,20 @@ def params(text: str, values: dict[str, dict[str, Any]]) -> str:
     """params.yaml with other values of some keys, by block; comments stay."""
     for block, keys in values.items():
         for key, value in keys.items():
-            pattern = rf"(?m)(^{block}:.*\n(?:(?: .*)?\n)*?  {key}: )[^\s#]+"
-            text, count = re.subn(pattern, rf"\g<1>{value}", text, count=1)
+            pattern = rf"(?m)(^{block}:.*\n(?:(?: .*)?\n)*?  {key}: )[^\n#]*?(?=[ \t]*(?:#|$))"
+            plain = str(value).replace("\\", r"\\")
+            text, count = re.subn(pattern, rf"\g<1>{plain}", text, count=1)
             if not count:
                 raise BadInput(f"params.yaml: there is no key {block}.{key} to set to {value}; add it")
     return text
+
+
+def purpose(found: Schema) -> dict[str, str]:
+    """What the model card says until a person does."""
+    return {
+        "meant_for": json.dumps(f"to fill in: for which decisions {found.target} is predicted"),
+        "not_meant_for": json.dumps("to fill in: where its predictions would be wrong, or would do harm"),
+    }
 
 
 def readme(text: str, found: Schema, source: str, rows: int) -> str:

@@ -36,6 +36,14 @@ def test_params_change_where_they_are_named_and_comments_stay():
         write.params(PARAMS, {"judge": {"blocks": 1}})
 
 
+def test_the_purpose_of_the_example_gives_way_to_what_is_to_be_filled_in():
+    text = write.params((ROOT / "params.yaml").read_text(), {"card": write.purpose(SCHEMA)})
+    card = yaml.safe_load(text)["card"]
+    assert card["meant_for"] == "to fill in: for which decisions price is predicted"
+    assert card["not_meant_for"].startswith("to fill in")
+    assert "# who answers for the model" in text
+
+
 def test_the_readme_gets_a_paragraph_of_its_own_each_time():
     text = "# Title\n<!-- problem -->\nFlights.\n<!-- end of problem -->\n\nMore.\n"
     once = write.readme(text, SCHEMA, "`a.csv`", 1234)
