@@ -38,6 +38,7 @@ def project(diabetes: Project) -> Project:
     copied = diabetes.must("git", "commit-tree", f"{first}^{{tree}}", "-m", "Initial commit").strip()
     tip = diabetes.must("git", "commit-tree", "HEAD^{tree}", "-p", copied, "-m", "Adopted").strip()
     diabetes.must("git", "reset", "--quiet", "--hard", tip)
+    (diabetes.root / ".template").unlink(missing_ok=True)
     diabetes.edit("params.yaml", "strength: 1.0", "strength: 2.0")
     diabetes.edit("src/problem/features.py", "StandardScaler()", "StandardScaler(with_mean=True)")
     diabetes.edit("CONTRIBUTING.md", "# Contributing", "# Contributing to ours")
