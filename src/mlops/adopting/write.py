@@ -35,9 +35,10 @@ def params(text: str, values: dict[str, dict[str, Any]]) -> str:
     """params.yaml with other values of some keys, by block; comments stay."""
     for block, keys in values.items():
         for key, value in keys.items():
-            pattern = rf"(?m)(^{block}:.*\n(?:(?: .*)?\n)*?  {key}: )[^\n#]*?(?=[ \t]*(?:#|$))"
+            start = rf"^{block}:.*\n(?:(?: .*)?\n)*?  {key}: "
+            pattern = rf"(?m)({start})[^\n#]*?([ \t]*(?:#.*)?)$(?:\n {{4,}}.*)*"  # a long value may go on below
             plain = str(value).replace("\\", r"\\")
-            text, count = re.subn(pattern, rf"\g<1>{plain}", text, count=1)
+            text, count = re.subn(pattern, rf"\g<1>{plain}\g<2>", text, count=1)
             if not count:
                 raise BadInput(f"params.yaml: there is no key {block}.{key} to set to {value}; add it")
     return text

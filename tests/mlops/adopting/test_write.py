@@ -44,6 +44,11 @@ def test_the_purpose_of_the_example_gives_way_to_what_is_to_be_filled_in():
     assert "# who answers for the model" in text
 
 
+def test_a_value_that_goes_on_below_is_replaced_as_a_whole():
+    text = "card:\n  for: One\n    two.\n  not: three\n"
+    assert write.params(text, {"card": {"for": "four"}}) == "card:\n  for: four\n  not: three\n"
+
+
 def test_the_readme_gets_a_paragraph_of_its_own_each_time():
     text = "# Title\n<!-- problem -->\nFlights.\n<!-- end of problem -->\n\nMore.\n"
     once = write.readme(text, SCHEMA, "`a.csv`", 1234)
