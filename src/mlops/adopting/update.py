@@ -133,7 +133,7 @@ def _merge(own: dict[str, str], old: dict[str, str], new: dict[str, str]) -> dic
     for before, name in pairwise(new):
         if name not in old and name not in own:
             names.insert(names.index(before) + 1 if before in names else len(names), name)
-    return {name: own.get(name) or new.get(name, "") for name in names}
+    return {name: own[name] if name in own else new[name] for name in names}
 
 
 def _parts(text: str, indent: str) -> dict[str, str]:

@@ -27,4 +27,6 @@ def test_keys_and_blocks_that_the_template_removed_leave_and_those_of_the_projec
 def test_a_file_without_comments_and_blank_lines_gets_new_keys_too():
     dumped = "validate:\n  max: 5\ntrain:\n  seed: 7\n  model:\n    depth: 3\n"
     new = OLD.replace("  seed: 0", "  repeats: 2 # times\n  seed: 0")
-    assert "train:\n  repeats: 2 # times\n  seed: 7\n" in update.merged(dumped, OLD, new)
+    merged = update.merged(dumped, OLD, new)
+    assert merged.startswith("validate:\n  max: 5\n")
+    assert "train:\n  repeats: 2 # times\n  seed: 7\n" in merged
