@@ -51,7 +51,7 @@ def _trials(clone: Path, rate: str) -> dict[str, Callable[[], float]]:
             text.replace("learning_rate: 0.3", f"learning_rate: {rate}"), encoding="utf-8"
         )
         if uncached:
-            for kept in ("cache/runs", "tmp/experiment"):
+            for kept in ("cache/runs", "cache/experiment", "tmp/experiment"):
                 shutil.rmtree(clone / ".dvc" / kept, ignore_errors=True)
         return _run(clone, EXPERIMENT, refused_too=True)
 
