@@ -56,6 +56,7 @@ forward(
     "adopt", "Make the project yours: `-- TABLE --target COLUMN [--time COLUMN] [--slices A,B]`; then its first report."
 )
 forward("experiment", "Compare the work tree with main, as a pull request would: `-- --base REV --sample ROWS`.")
+forward("search", "Try settings from params.yaml's space, each kept as a DVC experiment; the best goes to params.yaml.")
 forward(
     "rehearse",
     "Show what GitHub would do with the work tree: `-- pull-request [--checks] [--fork] [--label NAME]`.",

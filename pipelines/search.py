@@ -40,6 +40,7 @@ def main(root: Path) -> None:
             raise BadInput(str(error)) from None
         rows, *_ = fit.samples(pd.read_parquet(root / "artifacts/train.parquet"))
         bench = search.Bench(rows, SCHEMA, asked.folds, build, loss, known.train.seed)
+        base_rate = bench.base_rate()
         most = min(1.0, (asked.rows or len(rows)) / len(rows))
 
         def measure(trial: search.Trial, share: float) -> search.Trial:
@@ -49,7 +50,7 @@ def main(root: Path) -> None:
 
         found = search.halve(trials, search.shares(len(trials), asked.cut, most), asked.cut, measure)
     save(root / "search/trials.json", found)
-    console.show(words.render(found, bench.base_rate()))
+    console.show(words.render(found, base_rate))
     console.say(keeping.conclude(root, found, asked.seed))
 
 

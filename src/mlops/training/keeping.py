@@ -19,11 +19,7 @@ BLOCK = ("train", "model")
 
 def change(text: str, settings: Mapping[str, Any]) -> str:
     """params.yaml with other values in the block train.model; every other byte stays, comments too."""
-    node = yaml.compose(text)
-    for key in BLOCK:
-        node = next((value for name, value in node.value if name.value == key), None)
-        if not isinstance(node, yaml.MappingNode) or node.flow_style:
-            raise BadInput(f"params.yaml: {'.'.join(BLOCK)} must be a block with one key a line, to write settings to")
+    node = _block(yaml.compose(text))
     places = {name.value: (value.start_mark.index, value.end_mark.index) for name, value in node.value}
     start, indent = node.start_mark.index, " " * node.start_mark.column
     added = "".join(f"{name}: {words.plain(value)}\n{indent}" for name, value in settings.items() if name not in places)
@@ -55,6 +51,16 @@ def experiments(root: Path, trials: Sequence[Trial], seed: int) -> list[str]:
     finally:
         index.unlink(missing_ok=True)
     return names
+
+
+def _block(node: yaml.Node | None) -> yaml.MappingNode:
+    """Where the settings stand."""
+    for key in BLOCK:
+        inner = node.value if isinstance(node, yaml.MappingNode) else ()
+        node = next((value for name, value in inner if name.value == key), None)
+    if not isinstance(node, yaml.MappingNode) or node.flow_style:
+        raise BadInput(f"params.yaml: {'.'.join(BLOCK)} must be a block with one key a line, to write settings to")
+    return node
 
 
 def _commit(root: Path, head: str, tree: str, files: Mapping[str, str], index: Path, message: str) -> str:

@@ -91,7 +91,7 @@ class Bench:
     seed: int
 
     @cached_property
-    def folds(self) -> list[folds.Fold]:
+    def parts(self) -> list[folds.Fold]:
         return folds.folds(self.rows, self.schema, self.number)
 
     def measure(self, trial: Trial, share: float) -> Trial:
@@ -104,17 +104,17 @@ class Bench:
 
     def base_rate(self) -> float:
         """Loss of who always says what is most often true: the classes' shares, or the mean."""
-        return float(np.mean([self._constant(learn, measure) for learn, measure in self.folds]))
+        return float(np.mean([self._constant(learn, measure) for learn, measure in self.parts]))
 
     def _measure(self, trial: Trial, share: float) -> Trial:
         drawn = folds.sampled(self.rows, self.schema, max(share, min(1.0, FEW / len(self.rows))))
         with warnings.catch_warnings():
             warnings.simplefilter("error", ConvergenceWarning)
-            losses = [self._losses(trial.settings, learn & drawn, measure) for learn, measure in self.folds]
+            losses = [self._losses(trial.settings, learn & drawn, measure) for learn, measure in self.parts]
         train, validation = np.mean(losses, axis=0).tolist()
         if not np.isfinite(train + validation):
             raise BadInput("its loss is no number: it diverged")
-        found = {"rows": int((self.folds[-1][0] & drawn).sum()), "train": train, "validation": validation}
+        found = {"rows": int((self.parts[-1][0] & drawn).sum()), "train": train, "validation": validation}
         return msgspec.structs.replace(trial, rounds=trial.rounds + 1, **found)
 
     def _losses(self, settings: dict[str, Any], learn: NDArray[np.bool_], measure: NDArray[np.bool_]) -> list[float]:
