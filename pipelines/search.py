@@ -41,14 +41,7 @@ def main(root: Path) -> None:
         rows, *_ = fit.samples(pd.read_parquet(root / "artifacts/train.parquet"))
         bench = search.Bench(rows, SCHEMA, asked.folds, build, loss, known.train.seed)
         base_rate = bench.base_rate()
-        most = min(1.0, (asked.rows or len(rows)) / len(rows))
-
-        def measure(trial: search.Trial, share: float) -> search.Trial:
-            after = bench.measure(trial, share)
-            say("search", words.line(after))
-            return after
-
-        found = search.halve(trials, search.shares(len(trials), asked.cut, most), asked.cut, measure)
+        found = bench.run(trials, asked.cut, asked.rows, lambda trial: say("search", words.line(trial)))
     save(root / "search/trials.json", found)
     console.show(words.render(found, base_rate))
     console.say(keeping.conclude(root, found, asked.seed))

@@ -94,6 +94,17 @@ class Bench:
     def parts(self) -> list[folds.Fold]:
         return folds.folds(self.rows, self.schema, self.number)
 
+    def run(self, trials: Sequence[Trial], cut: int, most: int | None, told: Callable[[Trial], None]) -> list[Trial]:
+        """All trials, from the best on, the last round on at most `most` rows; `told` hears of each measured."""
+
+        def measure(trial: Trial, share: float) -> Trial:
+            after = self.measure(trial, share)
+            told(after)
+            return after
+
+        rows = len(self.rows)
+        return halve(trials, shares(len(trials), cut, min(most or rows, rows) / rows), cut, measure)
+
     def measure(self, trial: Trial, share: float) -> Trial:
         """The trial after one more round; one that can't be trained, converted or doesn't converge has failed."""
         try:
