@@ -3,6 +3,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from mlops.contract import BadInput, Schema, column
 from mlops.training import folds, search
@@ -49,7 +51,12 @@ def test_a_search_in_which_all_fail_says_why():
         search.halve(TRIALS, [1], 3, lambda trial, _: msgspec.structs.replace(trial, failed="no"))
 
 
-def bench(schema, build, loss):
+def bench(schema, loss):
+    kind = Ridge if schema.task == "regression" else LogisticRegression
+
+    def build(settings):
+        return lambda _: make_pipeline(StandardScaler(), kind(**settings))
+
     random = np.random.default_rng(0)
     rows = pd.DataFrame(random.normal(size=(400, 2)), columns=["x", "z"])
     signal = rows["x"] + random.normal(size=400)
@@ -62,14 +69,14 @@ def brier(rows, _info, predicted):
 
 
 def test_a_trial_is_measured_on_rows_that_it_has_not_learnt_from():
-    sound = bench(BINARY, lambda settings: lambda _: LogisticRegression(**settings), brier)
+    sound = bench(BINARY, brier)
     found = sound.measure(Trial(number=0, settings={"C": 1.0}), 1.0)
     assert (found.failed, found.rounds, found.rows) == (None, 1, int(sound.parts[-1][0].sum()))
     assert found.train < found.validation < sound.base_rate() == pytest.approx(0.25, abs=0.01)
 
 
 def test_the_base_rate_of_a_regression_is_the_mean():
-    told = bench(REGRESSION, lambda settings: lambda _: Ridge(**settings), brier)
+    told = bench(REGRESSION, brier)
     assert told.measure(Trial(number=0, settings={}), 1.0).validation < told.base_rate()
     assert told.base_rate() == pytest.approx(2, abs=0.3)
 
@@ -79,18 +86,18 @@ def test_the_base_rate_of_a_regression_is_the_mean():
     [({"max_iter": 1}, "ConvergenceWarning: "), ({"C": -1.0}, "C"), ({"penalty": "l7"}, "penalty")],
 )
 def test_what_does_not_converge_or_is_refused_has_failed_with_the_reason(settings, reason):
-    found = bench(BINARY, lambda more: lambda _: LogisticRegression(**more), brier)
+    found = bench(BINARY, brier)
     failed = found.measure(Trial(number=0, settings=settings), 1.0)
     assert reason in failed.failed
     assert failed.rounds == 0
 
 
 def test_a_loss_that_is_no_number_has_failed():
-    found = bench(BINARY, lambda _: lambda _: LogisticRegression(), lambda *_: float("nan"))
+    found = bench(BINARY, lambda *_: float("nan"))
     assert found.measure(Trial(number=0, settings={}), 1.0).failed == "its loss is no number: it diverged"
 
 
 def test_a_small_share_still_learns_from_some_hundred_rows():
-    found = bench(BINARY, lambda settings: lambda _: LogisticRegression(**settings), brier)
+    found = bench(BINARY, brier)
     assert folds.sampled(found.rows, BINARY, 0.01).sum() < 20
     assert found.measure(Trial(number=0, settings={}), 0.01).rows > 150
