@@ -31,7 +31,7 @@ def test_every_algorithm_takes_gaps_and_new_words_and_converts(task: str, algori
     )
     random = np.random.default_rng(0)
     rows = pd.DataFrame({"word": random.choice(["one", "two", None], 300), "y": random.choice(values, 300)})
-    rows["size"] = np.where(random.random(300) < 0.2, np.nan, random.normal(1000, 30, 300))
+    rows["size"] = np.where(random.random(300) < 0.2, np.nan, random.integers(900, 1100, 300))
     settings = model.Settings(algorithm=algorithm, learning_rate=0.1, trees=20, leaves=15, strength=1.0)
     graph, classes = fit.fit(lambda seed: model.build(settings, schema, seed), rows, schema, 0)
     assert (len(graph) > 500, classes) == (True, [] if task == "regression" else values)
