@@ -39,7 +39,7 @@ def _loss(train: pd.DataFrame, test: pd.DataFrame, rate: float, seed: int) -> np
     boosting = HistGradientBoostingClassifier(
         learning_rate=rate, max_iter=100, max_leaf_nodes=31, early_stopping=False, random_state=seed
     )
-    model = Pipeline([("features", features.build(SCHEMA)), ("model", boosting)])
+    model = Pipeline([("features", features.build(SCHEMA, "boosting")), ("model", boosting)])
     model.fit(some[SCHEMA.inputs], some["late"])
     late = model.predict_proba(test[SCHEMA.inputs])[:, 1]
     return -np.log(np.where(test["late"] == 1, late, 1 - late))

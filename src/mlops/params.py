@@ -33,6 +33,15 @@ class Train(Strict, frozen=True):
     model: dict[str, Any]
 
 
+class Search(Strict, frozen=True):
+    seed: Seed
+    trials: Annotated[int, msgspec.Meta(ge=1, le=1000)]
+    cut: Annotated[int, msgspec.Meta(ge=2, le=10)]
+    rows: Positive | None
+    folds: Annotated[int, msgspec.Meta(ge=2, le=20)]
+    space: Annotated[list[dict[str, Any]], msgspec.Meta(min_length=1)]
+
+
 class Judge(Strict, frozen=True):
     sample_rows: Positive
     trainings: Annotated[int, msgspec.Meta(ge=2, le=50)]
@@ -92,6 +101,7 @@ class Params(Strict, frozen=True):
     validate: Validate
     prepare: Prepare
     train: Train
+    search: Search
     judge: Judge
     deploy: Deploy
     serve: Serve

@@ -49,7 +49,7 @@ def replace_problem(project: Project, **words: object) -> None:
         filled = text if name == "features" else text.format(**words)
         (project.root / f"src/problem/{name}.py").write_text(filled)
     text = (project.root / "params.yaml").read_text()
-    start, end = text.index("    learning_rate:"), text.index("judge:")
+    start, end = text.index("    algorithm:"), text.index("search:")
     (project.root / "params.yaml").write_text(f"{text[:start]}    strength: {words['strength']}\n\n{text[end:]}")
     (project.root / "data.dvc").unlink()
     (project.root / "live.dvc").unlink()

@@ -47,7 +47,7 @@ def remarks(rows: pd.DataFrame, schema: Schema, values: dict[str, dict[str, Any]
     if tested < FEW:
         told.append("so few test rows show large effects only; after the experiment you are told how large")
     if len(rows) - tested < 4 * LEAF:  # a training of an experiment takes half of them
-        told.append("boosted trees hardly learn from so few training rows: try a linear model in src/problem/model.py")
+        told.append("boosted trees hardly learn from so few rows: try a linear model (`algorithm` in params.yaml)")
     return told
 
 

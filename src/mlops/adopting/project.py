@@ -123,7 +123,7 @@ def first_change(params: Path) -> Iterator[None]:
     """Params with a change that is worth an experiment, until the block ends: a lower learning rate, or a new seed."""
     before = _text(params)
     slower = RATE.sub(lambda found: f"{found[1]}{0.1 if float(found[2]) > 0.1 else float(found[2]) / 2:g}", before)
-    changed = slower if slower != before else SEED.sub(lambda found: f"{found[1]}{int(found[2]) + 1}", before)
+    changed = slower if slower != before else SEED.sub(lambda found: f"{found[1]}{int(found[2]) + 1}", before, count=1)
     try:
         _edit(params, changed)
         yield

@@ -1,6 +1,7 @@
 """A fitted scikit-learn estimator as one ONNX graph from raw columns to `prediction`."""
 
 import re
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -59,11 +60,7 @@ def check(
     BadInput
         They differ by more than 1e-5 of a probability, or of the target's standard deviation.
     """
-    blank = ModelInfo(
-        format=1, task=schema.task, classes=[], schema=schema, seed=0, settings={}, rows=0, data={}, libraries={},
-        golden=Golden(rows={}, predictions=[]), profile=Profile(rows=0, columns={}),
-    )  # fmt: skip
-    got = Model(graph, blank).predict(inputs)
+    got = Model(graph, bare(schema, [])).predict(inputs)
     if schema.task == "regression":
         expected = np.asarray(estimator.predict(inputs)).reshape(-1, 1)
         scale = float(np.std(wanted.astype(np.float64))) or 1.0
@@ -79,6 +76,14 @@ def check(
             f"rows, by up to {off.max():.2g} (allowed: {TOLERANCE:g}); a step of src/problem doesn't convert "
             f"faithfully, often one that needs float64: rescale its input, or replace it, {SUPPORTED}"
         )
+
+
+def bare(schema: Schema, classes: list[Any]) -> ModelInfo:
+    """As much of model.json as predicting takes."""
+    return ModelInfo(
+        format=1, task=schema.task, classes=classes, schema=schema, seed=0, settings={}, rows=0, data={}, libraries={},
+        golden=Golden(rows={}, predictions=[]), profile=Profile(rows=0, columns={}),
+    )  # fmt: skip
 
 
 def _culprit(estimator: BaseEstimator, message: str) -> str:
