@@ -68,7 +68,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     shutil.copy(ROOT / "params.yaml", folder)
     release(folder / "releases", "v1.0.0")
     point(folder / "releases", "v1.0.0")
-    entry = {"stage": "prod", "at": datetime.now(UTC), "by": "Ann"}
+    entry = {"stage": "prod", "at": datetime.now(UTC), "by": "Ann", "reason": ""}
     back = {**entry, "number": 2, "version": "v1.0.0", "reason": HOSTILE}
     save(folder / "releases/history.json", [back, {**entry, "number": 1, "version": "v1.1.0", "bad": True}])
     save(folder / "releases/challenger.json", {"version": "v1.2.0", "mode": "split", "share": 0.1})
@@ -136,7 +136,7 @@ def test_the_status_page_is_rendered_and_asks_for_nothing_beside_itself(url: str
     dumped, beside = visit(tmp_path, url)
     shown = text(dumped)
     for words in (
-        "v1.0.0 answers", "Predicts delay", "requests 201", "rows answered 200", "(4xx) 0.50%", "Retrain , says",
+        "v1.0.0 answers", "It predicts delay", "requests 201", "rows answered 200", "(4xx) 0.50%", "Retrain , says",
         "v1.2.0 runs beside it: split, 10% of the requests.", "v1.2.0 is better : loss 0.550 against 0.620",
         "v1.0.0 rollback : prod #2", "v1.1.0 bad : prod #1", "&lt;script&gt;alert(1)&lt;/script&gt;",
         "wind speed 99",
