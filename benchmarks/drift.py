@@ -10,107 +10,31 @@
 - *June, July*: whole months, with the model of January to April.
 """
 
-import gc
 import os
-import resource
 import subprocess
-import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from datetime import date, timedelta
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pandas as pd
 
 from benchmarks.claims import Claim, main
-from mlops import params
+from benchmarks.costs import many
+from benchmarks.flights import ROOT, asked, flights, ordinal, trained
+from benchmarks.injected import FAULTS
 from mlops.artifact import Model
-from mlops.judging.metrics import Ints
-from mlops.store import Outcome, Prediction, Store
-from mlops.training import fit, read, validate
-from mlops.watching import baseline, check, counts, traffic
+from mlops.watching import baseline, check
 from mlops.watching.baseline import Baseline
-from mlops.watching.check import Question
 from mlops.watching.record import Monitor
 from mlops.watching.traffic import Seen, Span
-from problem import model
 from problem.schema import SCHEMA
 
-ROOT = Path(__file__).parents[1]
 LENGTHS, FAULTY_LENGTHS = (1, 7), (1, 7, 30)
-SENSORS = ("temp", "dewp", "humid", "pressure", "wind_speed")
-OFTEN_MISSING = "wind_gust"  # in 67 % of rows: where the air is calm there are no gusts
-CHUNK = 20_000
-
-Fault = Callable[[pd.DataFrame, np.random.Generator], tuple[pd.DataFrame, set[str]]]
-
-
-def unit(rows: pd.DataFrame, random: np.random.Generator) -> tuple[pd.DataFrame, set[str]]:  # noqa: ARG001
-    return rows.assign(temp=(rows["temp"] - 32) * 5 / 9), {"temp"}
-
-
-def frozen(rows: pd.DataFrame, random: np.random.Generator) -> tuple[pd.DataFrame, set[str]]:
-    name = str(random.choice(SENSORS))
-    return rows.assign(**{name: rows[name].dropna().iloc[0]}), {name}
-
-
-def renamed(rows: pd.DataFrame, random: np.random.Generator) -> tuple[pd.DataFrame, set[str]]:
-    """One category that at least 2 % of the rows have."""
-    name = str(random.choice(["carrier", "origin"]))
-    share = rows[name].value_counts(normalize=True)
-    value = str(random.choice(sorted(share.index[share >= 0.02])))
-    return rows.assign(**{name: rows[name].replace(value, f"{value}-2")}), {name}
-
-
-def airport(rows: pd.DataFrame, random: np.random.Generator) -> tuple[pd.DataFrame, set[str]]:
-    return rows[rows["origin"] != random.choice(["EWR", "JFK", "LGA"])], {"origin"}
-
-
-def missing(rows: pd.DataFrame, random: np.random.Generator) -> tuple[pd.DataFrame, set[str]]:
-    return _missing(rows, random, str(random.choice([name for name in SCHEMA.inputs if name != OFTEN_MISSING])))
-
-
-def missing_gusts(rows: pd.DataFrame, random: np.random.Generator) -> tuple[pd.DataFrame, set[str]]:
-    return _missing(rows, random, OFTEN_MISSING)
-
-
-def _missing(rows: pd.DataFrame, random: np.random.Generator, name: str) -> tuple[pd.DataFrame, set[str]]:
-    """30 % of all rows, taken from those that have a value, or all of these."""
-    present = np.flatnonzero(rows[name].notna())
-    lost = np.zeros(len(rows), bool)
-    lost[random.permutation(present)[: round(0.3 * len(rows))]] = True
-    return rows.assign(**{name: rows[name].mask(lost)}), {name}
-
-
-def swapped(rows: pd.DataFrame, random: np.random.Generator) -> tuple[pd.DataFrame, set[str]]:  # noqa: ARG001
-    return rows.assign(temp=rows["dewp"], dewp=rows["temp"]), {"temp", "dewp"}
-
-
-def halved(rows: pd.DataFrame, random: np.random.Generator) -> tuple[pd.DataFrame, set[str]]:
-    late = np.flatnonzero(rows["late"] == 1)
-    kept = rows["late"].to_numpy(copy=True)
-    kept[random.permutation(late)[: len(late) // 2]] = 0
-    return rows.assign(late=kept), {"late"}
-
-
-FAULTS: dict[str, tuple[Fault, int | None]] = {  # and the length from which on it must be seen
-    "unit changed (temp, F to C)": (unit, 7),
-    "sensor frozen": (frozen, 7),
-    "category renamed": (renamed, 7),
-    "one airport gone": (airport, 7),
-    "30 points more missing": (missing, 7),
-    f"30 points more missing, {OFTEN_MISSING}": (missing_gusts, None),
-    "two columns swapped (temp, dewp)": (swapped, 7),
-    "label rate halved": (halved, 30),
-}
 
 
 @dataclass(frozen=True)
@@ -126,34 +50,6 @@ class Result:
     worse: bool | None
 
 
-@cache
-def flights() -> tuple[pd.DataFrame, Ints]:
-    """January to September, and the local day of each row."""
-    paths = [*read.partitions(ROOT / "data"), *read.partitions(ROOT / "live")]
-    rows = pd.concat([validate.clean(path, SCHEMA) for path in paths], ignore_index=True)
-    rows = rows.sort_values("time_hour", kind="stable", ignore_index=True)
-    return rows, counts.ordinals(rows["time_hour"], SCHEMA.zone)
-
-
-def ordinal(month: int) -> int:
-    return (date(2013, month, 1) - date(1970, 1, 1)).days
-
-
-def trained(without: tuple[int, int] | None = None) -> tuple[Model, Baseline]:
-    """The example's model of January to April, less the days `without` (the end exclusive), tested on May."""
-    rows, day = flights()
-    chosen = day < ordinal(5)
-    if without:
-        chosen &= (day < without[0]) | (day >= without[1])
-    settings = params.convert(params.load(ROOT).train.model, model.Settings, "params.yaml: train.model")
-    graph, classes = fit.fit(lambda seed: model.build(settings, SCHEMA, seed), rows[chosen], SCHEMA, 0)
-    made = Model(graph, fit.describe(graph, classes, rows[chosen], SCHEMA, 0, {}))
-    test = rows[(day >= ordinal(5)) & (day < ordinal(6))]
-    names = [f"probability_{label}" for label in classes]
-    tested = test.reset_index(drop=True).join(pd.DataFrame(made.predict(test), columns=names))
-    return made, Baseline.of(made, rows[chosen], tested)
-
-
 def looked(made: Model, base: Baseline, rows: pd.DataFrame, start: int, days: int) -> Monitor:
     """One check of a window, with the volume of the days before it, as the store would say."""
     seen = Seen(base.info, base.plan)
@@ -163,11 +59,6 @@ def looked(made: Model, base: Baseline, rows: pd.DataFrame, start: int, days: in
     before = float(((day >= first) & (day < start)).sum() / (start - first)) if start - first >= 7 else None
     span = Span.until(date(1970, 1, 1) + timedelta(days=start + days - 1), days, SCHEMA.zone)
     return check.judge(base, seen, span, asked(days), "v1.0.0", before=before)
-
-
-def asked(days: int) -> Question:
-    limits = params.load(ROOT)
-    return Question(msgspec.structs.replace(limits.monitor, days=days), "nobody", datetime.now(UTC))
 
 
 def result(what: str, days: int, start: int, found: Monitor, wanted: set[str]) -> Result:
@@ -248,79 +139,6 @@ def _real(results: list[Result]) -> Iterator[Claim]:
         if one.what in ("June", "July"):
             yield Claim(f"real {one.what}: temp and dewp named", float(one.right), 1, at_least=True)
             yield Claim(f"    decision `retrain` (it was `{one.action}`)", float(one.action == "retrain"))
-
-
-def many(n_rows: int) -> tuple[list[Claim], dict[str, float]]:
-    """Time and memory of a check of June, repeated to `n_rows`: as frames; a hundredth of them from SQLite, too."""
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:  # a process of its own, whose peak memory is the check's
-        found = pool.submit(_many, n_rows).result()
-        found |= pool.submit(_stored, n_rows // 100).result()
-    ratio = (found["counting, s"] + found["levels, s"]) / found["predicting, s"]
-    return [
-        Claim(f"check of {n_rows:,} predictions as frames / the model's time to predict them", ratio),
-        *(Claim(f"    {name}", value) for name, value in found.items()),
-    ], found
-
-
-def _many(n_rows: int) -> dict[str, float]:
-    made, base = trained()
-    rows, day = flights()
-    june = rows[(day >= ordinal(6)) & (day < ordinal(7))].sample(CHUNK, random_state=0).sort_values("time_hour")
-    batch, seen = baseline.read(june, made), Seen(base.info, base.plan)
-    predicting = _timed(lambda: made.predict(june)) * n_rows / CHUNK
-    seen.take(batch)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    counting = _timed(lambda: [seen.take(batch) for _ in range(n_rows // CHUNK - 1)])
-    judged = _timed(lambda: _judged(base, seen))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {
-        "predicting, s": predicting, "counting, s": counting, "levels, s": judged,
-        "peak memory, training the model included, MiB": peak / 1024,
-        "of that by counting, MiB": (peak - before) / 1024,
-    }  # fmt: skip
-
-
-def _judged(base: Baseline, seen: Seen) -> Monitor:
-    return check.judge(base, seen, Span.until(date(2013, 6, 30), 30, SCHEMA.zone), asked(30), "v1.0.0")
-
-
-def _stored(n_rows: int) -> dict[str, float]:
-    """The same through the store, on fewer rows, as filling it takes longest."""
-    made, base = trained()
-    rows, day = flights()
-    june = rows[(day >= ordinal(6)) & (day < ordinal(7))]
-    june = june.sample(n_rows, replace=True, random_state=0)
-    inputs = june[SCHEMA.inputs].astype(object).where(june[SCHEMA.inputs].notna(), None).to_dict("records")
-    outputs = [{"probabilities": {"0": a, "1": b}} for a, b in made.predict(june).tolist()]
-    now, seen = datetime.now(UTC), Seen(base.info, base.plan)
-    with tempfile.TemporaryDirectory() as folder:
-        store = Store.connect(f"sqlite:///{folder}/store.db")
-        times, late = june["time_hour"].dt.to_pydatetime(), june["late"]
-        for first in range(0, n_rows, CHUNK):
-            part = range(first, min(first + CHUNK, n_rows))
-            predictions = [
-                Prediction(
-                    id=str(i), version="v1.0.0", at=now, event_time=times.iloc[i], row=inputs[i], output=outputs[i]
-                )
-                for i in part
-            ]
-            store.add(predictions, [Outcome(id=str(i), at=now, value=int(late.iloc[i])) for i in part])
-        span = Span.until(date(2013, 6, 30), 30, SCHEMA.zone)
-        del inputs, outputs
-        gc.collect()
-
-        def take() -> None:
-            for batch, _ in traffic.batches(store, base.info, "v1.0.0", span):
-                seen.take(batch)
-
-        seconds = _timed(take)
-    return {f"read from SQLite, {n_rows:,} rows, s": seconds}
-
-
-def _timed(action: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    action()
-    return time.perf_counter() - start
 
 
 def _alarms(one: Result) -> bool:
