@@ -68,13 +68,14 @@ def run(request: Request, say: Say) -> Comparison:
         A side could not be trained; says which, and why.
     """
     root, scratch = request.root, request.root / SCRATCH
-    status = None if request.head else _data_status(root)
+    status = None if request.head or not (root / "data").is_dir() else _data_status(root)
     base_id = _merge_base(request)
     head_tree = request.head or workspace.snapshot(root)
     base = Workspace.keep(root, base_id, root / BASE)
     head = Workspace.lay(root, head_tree, scratch / "head")
     facts = facts_of(request, base_id, head_tree, base, head)
-    if status and status.wait() and _take_data(head):
+    if status and status.wait():
+        _take_data(head)
         facts = msgspec.structs.replace(facts, head=msgspec.structs.replace(facts.head, dirty=True))
     before, after = (workspace.fingerprint(side.folder, "train") for side in (base, head))
     if before == after:
@@ -171,13 +172,10 @@ def _step(name: str, action: Callable[[], None]) -> None:
         raise Failed(name, str(error)) from None
 
 
-def _take_data(head: Workspace) -> bool:
+def _take_data(head: Workspace) -> None:
     """Data that was changed but not yet `dvc add`ed counts as the head's, too."""
-    if not (head.root / "data").is_dir():
-        return False
     shutil.copytree(head.root / "data", head.folder / "data", dirs_exist_ok=True)
     _step("head", lambda: head.run(["dvc", "commit", "--quiet", "--force", "data.dvc"], head.environment()))
-    return True
 
 
 def facts_of(request: Request, base_id: str, head_tree: str, base: Workspace, head: Workspace) -> Facts:
