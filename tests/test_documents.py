@@ -19,6 +19,15 @@ def test_what_a_document_says_is_so_with_and_without_the_example(name: str) -> N
     assert documents.faults(text, folder, commands.sessions(NOXFILE)) == []
 
 
+def test_every_role_has_one_page_and_no_page_is_left_out() -> None:
+    text = (ROOT / "docs/README.md").read_text(encoding="utf-8")
+    table, _, rest = text.partition("For all:")
+    pages = [documents.LINK.findall(line.split("|")[2]) for line in table.splitlines() if line.startswith("| ")][1:]
+    assert [len(links) for links in pages] == [1] * 6
+    named = [*(link for links in pages for link in links), *documents.LINK.findall(rest)]
+    assert {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"} <= set(named)
+
+
 def test_sessions_that_the_code_tells_people_to_run_are_there() -> None:
     paths = [path for folder in ("src", "pipelines") for path in (ROOT / folder).rglob("*.py")]
     told = {tuple(words) for path in paths for words in documents.shown(path.read_text(encoding="utf-8"))}

@@ -8,10 +8,10 @@ import pytest
 
 from benchmarks import adopt
 from benchmarks.adopt import Trial
-from mlops.adopting import infer, table
+from mlops.adopting import infer, table, write
 from mlops.adopting.table import Wish
 from problem.schema import SCHEMA
-from tests.conftest import ENVIRONMENT, Project
+from tests.conftest import ENVIRONMENT, ROOT, Project
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +62,10 @@ def test_the_first_report_says_what_it_could_not_have_seen(weather: Trial) -> No
 
 def test_the_notebook_explores_classes_in_time(weather: Trial) -> None:
     Project(weather.folder).must("python", "notebooks/explore.py")
+
+
+def test_the_data_card_of_the_example_says_the_same_of_bringing_data_as_everybodys() -> None:
+    assert write.BRINGING in (ROOT / write.CARD).read_text()
 
 
 def test_going_back_brings_the_example_and_its_data(weather: Trial) -> None:
