@@ -61,8 +61,10 @@ def fault(words: list[str], known: Sessions) -> str | None:
     if program in HARMLESS:
         return None
     if program == "nox":
-        names, _, options = " ".join(rest).partition(" -- ")
-        return _session(names.removeprefix("-s").split(), shlex.split(options), known) if names != "-l" else None
+        at = rest.index("--") if "--" in rest else len(rest)
+        if rest[0] not in ("-s", "-l"):
+            return "a session is named by -s"
+        return _session(rest[1:at], rest[at + 1 :], known)
     if program == "make":
         options = next((word.removeprefix("ARGS=") for word in rest if word.startswith("ARGS=")), "")
         return _session([word for word in rest if "=" not in word], shlex.split(options), known)

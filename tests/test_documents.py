@@ -26,9 +26,8 @@ def test_every_role_has_one_page_and_no_page_is_left_out() -> None:
     assert {len(links) for links in pages} == {1}
     own = {link for links in pages for link in links}
     assert len(own) == len(pages) > 4
-    assert {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"} <= own | set(
-        documents.LINK.findall(rest)
-    )
+    there = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert there <= own | set(documents.LINK.findall(rest))
 
 
 def test_sessions_that_the_code_tells_people_to_run_are_there() -> None:
@@ -43,6 +42,9 @@ def test_sessions_that_the_code_tells_people_to_run_are_there() -> None:
     ("text", "wrong"),
     [
         ("`nox -s experimnt`", "there is no session experimnt"),
+        ("`nox experiment`", "a session is named by -s"),
+        ("`nox -s rollback -- --reason two words`", "unrecognized arguments: words"),
+        ("`nox -s rollback -- --reason 'two words' --psuh`", "unrecognized arguments: --psuh"),
         ("`nox -s experiment -- --bass HEAD`", "unrecognized arguments: --bass HEAD"),
         ("`make experiment ARGS=\"--sample many\"`", "invalid rows value: 'many'"),
         ("`nox -s rollback`, `nox -s rollback -- --push`", "required: --reason"),
