@@ -58,6 +58,7 @@ forward(
 forward("update", "Bring what is new in the template, your problem aside: `-- [--from URL] [--to REV]`.")
 forward("experiment", "Compare the work tree with main, as a pull request would: `-- --base REV --sample ROWS`.")
 forward("search", "Try settings from params.yaml's space, each kept as a DVC experiment; the best goes to params.yaml.")
+forward("explore", "Look at the data, in a notebook.", "marimo edit --skip-update-check notebooks/explore.py")
 forward(
     "rehearse",
     "Show what GitHub would do with the work tree: `-- pull-request [--checks] [--fork] [--label NAME]`.",

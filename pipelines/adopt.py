@@ -2,6 +2,7 @@
 
 Not a stage (it makes the project whose stages run): TABLE -> data/, src/problem/schema.py, params.yaml, README.md and
 docs/data.md in one commit, and the report of a first experiment. Refuses where git couldn't undo it.
+Exit status: 0 adopted; 1 adopted, and the change that the first experiment tried is refused; 2 failed.
 """
 
 import argparse
@@ -17,7 +18,15 @@ from mlops.releasing import storage
 from mlops.workspace import StepFailed
 
 
-def main(options: argparse.Namespace, root: Path) -> None:
+def main(options: argparse.Namespace, root: Path) -> int:
+    try:
+        return adopt(options, root)
+    except BadInput as error:
+        console.fail(str(error))
+        return 2
+
+
+def adopt(options: argparse.Namespace, root: Path) -> int:
     before, known = project.clean(root, options.table), params.load(root)
     back = f"To go back: git reset --hard {before[:7]} && dvc pull"
     wish = Wish(options.target, options.time, options.slices, options.keep, options.task)
@@ -34,7 +43,11 @@ def main(options: argparse.Namespace, root: Path) -> None:
         raise BadInput(f"{error}\n{back}") from None
     console.say("Tried, and not kept: a lower learning rate, or another seed where the model has none.\n")
     console.show((root / "experiment/report.md").read_text(encoding="utf-8").split("<details>")[0])
+    accepted = project.accepted(root)
+    if not accepted:
+        console.say("What was tried is refused, as a pull request would be (status 1). What was adopted stands.")
     console.say(f"{project.sight(root)}\nAdopted, in one commit. {back}")
+    return int(not accepted)
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -50,4 +63,4 @@ if __name__ == "__main__":
     parser.add_argument("--keep", type=names, default=(), metavar="A,B", help="inputs, whatever speaks against them")
     parser.add_argument("--task", choices=["binary", "multiclass", "regression"], help="default: what the target is")
     parser.add_argument("--yes", action="store_true", help="leave doubtful columns out without asking")
-    main(parser.parse_args(), root=Path().resolve())
+    sys.exit(main(parser.parse_args(), root=Path().resolve()))

@@ -55,7 +55,7 @@ def test_a_harmless_change_on_the_adopted_table_is_accepted(diabetes: Project) -
 def test_a_doubt_stops_it_where_nobody_can_be_asked(diabetes: Project, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("x,echo,y\n" + "".join(f"{i % 7},{i % 2},{i % 2}\n" for i in range(100)))
     done = diabetes.step("adopt", str(tmp_path / "a.csv"), "--target", "y")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "'echo' tells the target alone" in done.stderr
     assert "say `--yes` to leave these columns out" in done.stderr
     assert diabetes.must("git", "status", "--porcelain") == ""

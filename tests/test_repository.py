@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,23 +10,7 @@ from mlops.adopting import example
 from pipelines import schema
 from tests.conftest import ROOT, group
 
-README = (ROOT / "README.md").read_text()
 EXAMPLE = re.compile(r"2013-\d\d\.parquet|arr_delay|nycflights|learning_rate: 0\.3\"|real flights")
-
-
-@pytest.fixture(scope="module")
-def sessions() -> set[str]:
-    listed = subprocess.run(["nox", "--list"], cwd=ROOT, capture_output=True, text=True, check=True)
-    return set(re.findall(r"^[*-] (\w+) ->", listed.stdout, re.MULTILINE))
-
-
-def test_every_session_that_a_document_names_exists(sessions: set[str]) -> None:
-    documents = [README, (ROOT / "CONTRIBUTING.md").read_text(), (ROOT / "src/mlops/judging/report.py").read_text()]
-    documents += [path.read_text() for path in (ROOT / "docs").glob("*.md")]
-    found = [name for text in documents for name in re.findall(r"(?:nox -s|`make|^make) (\w+)", text, re.MULTILINE)]
-    named = set(found) - {"NAME"}
-    assert len(named) > 8
-    assert named <= sessions
 
 
 def test_what_speaks_of_the_example_leaves_with_it() -> None:

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
+from tests import documents
 from tests.conftest import ROOT
 from tests.deploy.conftest import OVERLAYS, Json, containers, every, leaves, one, pod, put, render
 
@@ -191,3 +193,16 @@ def test_no_secret_is_in_git_and_the_readme_says_how_to_make_it(resources: list[
     readme = (ROOT / "deploy/README.md").read_text()
     assert [name for name in given if f"`{name}=" not in readme] == []
     assert given == {name: {"secretKeyRef": {"name": "model", "key": name}} for name in ("STORE_URL", "SERVICE_TOKEN")}
+
+
+def test_kubectl_knows_every_option_that_the_readme_gives_it(kubectl: Path) -> None:
+    shown = documents.shown((ROOT / "deploy/README.md").read_text(encoding="utf-8"))
+    commands = [words for words in shown if words[0] == "kubectl"]
+    assert len(commands) == 4
+    assert [words for words in commands if not understood(kubectl, words)] == []
+    assert not understood(kubectl, ["kubectl", "apply", "--kustomise", "deploy/kubernetes/staging"])
+
+
+def understood(kubectl: Path, words: list[str]) -> bool:
+    """Asked for help, kubectl reads its options first."""
+    return subprocess.run([kubectl, *words[1:], "--help"], capture_output=True, check=False).returncode == 0

@@ -8,10 +8,10 @@ import pytest
 
 from benchmarks import adopt
 from benchmarks.adopt import Trial
-from mlops.adopting import infer, table
+from mlops.adopting import infer, table, write
 from mlops.adopting.table import Wish
 from problem.schema import SCHEMA
-from tests.conftest import ENVIRONMENT, Project
+from tests.conftest import ENVIRONMENT, ROOT, Project
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,14 @@ def test_nothing_of_the_example_is_left_and_what_is_left_is_in_order(weather: Tr
     listed = project.must("git", "grep", "--ignore-case", "--name-only", "flights out of\\|nycflights").split()
     assert set(listed) <= {"tests/test_repository.py"}
     project.must("ruff", "format", "--check", "--quiet")
-    project.must("python", "-m", "pytest", "tests/test_repository.py", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+    project.must(
+        "python",
+        "-m",
+        "pytest",
+        "tests/test_repository.py",
+        "tests/test_documents.py",
+        PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",
+    )
 
 
 def test_the_first_report_says_what_it_could_not_have_seen(weather: Trial) -> None:
@@ -53,11 +60,24 @@ def test_the_first_report_says_what_it_could_not_have_seen(weather: Trial) -> No
     )
 
 
+def test_the_notebook_explores_classes_in_time(weather: Trial) -> None:
+    Project(weather.folder).must("python", "notebooks/explore.py")
+
+
+def test_the_data_card_of_the_example_says_the_same_of_bringing_data_as_everybodys() -> None:
+    assert write.BRINGING in (ROOT / write.CARD).read_text()
+
+
 def test_going_back_brings_the_example_and_its_data(weather: Trial) -> None:
     project, command = Project(weather.folder), weather.said.splitlines()[-1].partition("To go back: ")[2]
     project.must("bash", "-c", command)
     assert project.must("git", "status", "--porcelain") == ""
     assert [path.name for path in sorted((project.root / "data").iterdir())][:1] == ["2013-01.parquet"]
+
+
+def test_the_notebook_explores_the_flights_of_the_past_and_of_the_live_months(project: Project) -> None:
+    project.must("dvc", "pull", "--quiet", "data.dvc", "live.dvc")
+    project.must("python", "notebooks/explore.py")
 
 
 def test_the_flights_are_read_as_their_schema_says(project: Project) -> None:

@@ -109,9 +109,14 @@ def clean(root: Path, place: Path | None = None) -> str:
     return git(root, "rev-parse", "HEAD")
 
 
+def accepted(root: Path) -> bool:
+    """Would the change that the first experiment tried pass as a pull request?"""
+    return bool(_comparison(root)["decision"]["accepted"])
+
+
 def sight(root: Path) -> str:
     """What the first experiment could not have seen."""
-    found = msgspec.json.decode((root / "experiment/comparison.json").read_bytes())
+    found = _comparison(root)
     loss, least = found["metrics"][0]["base"], found["basis"]["detectable"]
     if not least:
         return "Both sides predict nearly the same, so the experiment says nothing of what it could have seen."
@@ -129,6 +134,10 @@ def first_change(params: Path) -> Iterator[None]:
         yield
     finally:
         _edit(params, before)
+
+
+def _comparison(root: Path) -> dict[str, Any]:
+    return dict(msgspec.json.decode((root / "experiment/comparison.json").read_bytes()))
 
 
 def _text(path: Path) -> str:

@@ -12,6 +12,22 @@ from mlops.contract import BadInput, Column, Schema
 PROBLEM = re.compile(r"(<!-- problem -->\n).*?(<!-- end of problem -->\n)", re.DOTALL)
 UNKNOWN = "**to fill in**"
 CARD = "docs/data.md"
+BRINGING = """## Bringing data
+
+| to | run |
+|---|---|
+| see what is there: target, seasons, missing values, slices, drift | `nox -s explore` |
+| take up what changed in `data/` | `dvc add data`, and commit `data.dvc` |
+| know whether it is what the schema says | `nox -s repro -- validate` |
+| know what it does to the model | `nox -s experiment` |
+| send it where others find it | `nox -s storage -- push`; after `nox -s hooks`, once, it follows each push |
+
+What validation refuses it names by file, column, values and number of rows, with a remedy. Per column the schema says
+what becomes of a value outside its range or categories: `outliers="error"`, `"drop"` (its row is left out, up to
+`validate.max_dropped` of a file) or `"keep"`; both are counted in artifacts/validation.json. `missing=True` allows a
+value to be absent. New rows come as a new file, CSV or Parquet; how those of production come, says
+[monitoring.md](monitoring.md).
+"""
 
 
 def schema(found: Schema, source: str) -> str:
@@ -87,6 +103,7 @@ def card(found: Schema, source: str, rows: int, remarks: Sequence[str]) -> str:
         f"{UNKNOWN} |",
         f"| rows that are missing, and why | {UNKNOWN} |", "",
         "Columns marked `sensitive=True` in src/problem/schema.py are masked before a prediction is stored.", "",
+        *BRINGING.splitlines(), "",
         "## What was found", "", *(f"- {remark}" for remark in remarks), "",
         "## Columns", "",
         "| column | type | role | unit | range or values | may be missing |", "|---|---|---|---|---|---|",

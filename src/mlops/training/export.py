@@ -1,6 +1,7 @@
 """A fitted scikit-learn estimator as one ONNX graph from raw columns to `prediction`."""
 
 import re
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper
 from skl2onnx import to_onnx as convert
+from skl2onnx.common._registration import get_converter, register_converter
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
 from sklearn.base import BaseEstimator
@@ -18,6 +20,7 @@ from mlops.contract import BadInput, Golden, ModelInfo, Profile, Schema
 
 TOLERANCE = 1e-5
 SUPPORTED = "see https://onnx.ai/sklearn-onnx/supported.html for the steps that do"
+BOOSTED = ("SklearnHistGradientBoostingClassifier", "SklearnHistGradientBoostingRegressor")
 
 
 def to_onnx(estimator: BaseEstimator, schema: Schema) -> bytes:
@@ -76,6 +79,32 @@ def check(
             f"rows, by up to {off.max():.2g} (allowed: {TOLERANCE:g}); a step of src/problem doesn't convert "
             f"faithfully, often one that needs float64: rescale its input, or replace it, {SUPPORTED}"
         )
+
+
+def _round_down(name: str) -> None:
+    """Have skl2onnx round the thresholds of boosted trees down to float32, as it does those of all other trees.
+
+    For values in float32 `value <= threshold` then says the same; the nearest float32 may lie above, and be a value.
+    """
+    known = get_converter(name)
+
+    def converter(scope: Any, operator: Any, container: Any) -> None:
+        for tree in chain.from_iterable(operator.raw_operator._predictors):
+            tree.nodes["num_threshold"] = _below(tree.nodes["num_threshold"])
+        known(scope, operator, container)
+
+    register_converter(name, converter, overwrite=True, options=known.get_allowed_options())
+
+
+def _below(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The largest float32 that isn't above each value."""
+    with np.errstate(over="ignore"):
+        near = values.astype(np.float32)
+        return np.where(near > values, np.nextafter(near, np.float32(-np.inf)), near)
+
+
+for boosted in BOOSTED:
+    _round_down(boosted)
 
 
 def bare(schema: Schema, classes: list[Any]) -> ModelInfo:

@@ -1,5 +1,6 @@
 """A work tree before it takes up a table: clean, or refused; and the change that is tried on it."""
 
+import json
 import subprocess
 
 import pytest
@@ -38,6 +39,13 @@ def test_a_work_tree_with_changes_is_refused_and_they_are_named(name, tree):
     (tree / name).write_text("train: 2\n")
     with pytest.raises(BadInput, match=f"the work tree has changes .*{name}.*commit or stash them first"):
         project.clean(tree, tree / "own data/a.csv")
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_the_gates_word_on_the_first_change_is_handed_on(accepted, tmp_path):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment/comparison.json").write_text(json.dumps({"decision": {"accepted": accepted}}))
+    assert project.accepted(tmp_path) is accepted
 
 
 @pytest.mark.parametrize(

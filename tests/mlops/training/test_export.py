@@ -4,7 +4,13 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+    VotingClassifier,
+)
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -109,6 +115,39 @@ def test_a_conversion_that_loses_precision_is_refused():
     graph, inputs, schema = converted(model, "regression", target)
     with pytest.raises(BadInput, match=r"differ on \d+ of 60 training rows, by up to .* \(allowed: 1e-05\); a step of"):
         export.check(graph, model, inputs, target, schema)
+
+
+FINE = {"max_iter": 2, "min_samples_leaf": 1}
+BOOSTED = HistGradientBoostingClassifier(**FINE)
+
+
+@pytest.mark.parametrize(
+    ("task", "estimator"),
+    [
+        ("binary", BOOSTED),
+        ("multiclass", BOOSTED),
+        ("regression", HistGradientBoostingRegressor(**FINE)),
+        ("binary", VotingClassifier([("a", BOOSTED)], voting="soft", flatten_transform=False)),
+        ("binary", RandomForestClassifier(5)),
+        ("regression", RandomForestRegressor(5)),
+    ],
+)
+def test_trees_split_between_numbers_that_float32_can_just_tell_apart(task, estimator):
+    """Half of the thresholds, in float64, lie nearest to the upper of two such neighbours."""
+    schema = Schema(task=task, columns={name: COLUMNS[name] for name in ("x", "y")})
+    inputs = pd.DataFrame({"x": np.float32(1) + CODE.astype(np.float32) * np.spacing(np.float32(1))})
+    target = RANDOM.normal(size=60) if task == "regression" else CODE % (2 if task == "binary" else 3)
+    graph = export.to_onnx(estimator.fit(inputs, target), schema)
+    export.check(graph, estimator, inputs, target, schema)
+
+
+@pytest.mark.parametrize("value", [0.5, -0.5, 0.1, -0.1, 0.3, 1e-50, -1e-50, 1e300, -1e300, np.inf, 0.0])
+def test_a_threshold_becomes_the_largest_float32_that_is_not_above_it(value):
+    (low,) = export._below(np.array([value]))
+    assert low.dtype == np.float32
+    assert float(low) <= value
+    with np.errstate(over="ignore"):
+        assert float(np.nextafter(low, np.float32(np.inf))) > value or value == np.inf
 
 
 @pytest.mark.parametrize("unit", [1e-6, 1e6])
