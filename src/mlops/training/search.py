@@ -7,9 +7,9 @@ halving; here a round keeps 1/cut, on cut times the rows).
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import msgspec
@@ -20,6 +20,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from mlops.artifact import Model
 from mlops.contract import BadInput, ModelInfo, Record, Schema
+from mlops.engine import Map
 from mlops.training import export, fit, folds
 
 FEW = 500  # rows below which a round would choose by luck
@@ -57,8 +58,9 @@ def shares(trials: int, cut: int, most: float = 1.0) -> list[float]:
 
 
 def halve(
-    trials: Sequence[Trial], shares: Sequence[float], cut: int, measure: Callable[[Trial, float], Trial]
-) -> list[Trial]:
+    trials: Sequence[Trial], shares: Sequence[float], cut: int,
+    measure: Callable[[Sequence[Trial], float], Iterable[Trial]],
+) -> list[Trial]:  # fmt: skip
     """All trials, from the best on. The first of them, params.yaml as it is, takes part in every round.
 
     Raises
@@ -68,7 +70,7 @@ def halve(
     """
     alive, found = list(trials), {trial.number: trial for trial in trials}
     for share in shares:
-        measured = [measure(trial, share) for trial in alive]
+        measured = list(measure(alive, share))
         found |= {trial.number: trial for trial in measured}
         sound = sorted((trial for trial in measured if trial.failed is None), key=lambda trial: trial.rank)
         best = sound[: -(-len(alive) // cut)]
@@ -94,13 +96,15 @@ class Bench:
     def parts(self) -> list[folds.Fold]:
         return folds.folds(self.rows, self.schema, self.number)
 
-    def run(self, trials: Sequence[Trial], cut: int, most: int | None, told: Callable[[Trial], None]) -> list[Trial]:
+    def run(
+        self, trials: Sequence[Trial], cut: int, most: int | None, told: Callable[[Trial], None], mapping: Map = map
+    ) -> list[Trial]:
         """All trials, from the best on, the last round on at most `most` rows; `told` hears of each measured."""
 
-        def measure(trial: Trial, share: float) -> Trial:
-            after = self.measure(trial, share)
-            told(after)
-            return after
+        def measure(alive: Sequence[Trial], share: float) -> Iterator[Trial]:
+            for trial in mapping(partial(self.measure, share=share), alive):
+                told(trial)
+                yield trial
 
         rows = len(self.rows)
         return halve(trials, shares(len(trials), cut, min(most or rows, rows) / rows), cut, measure)
