@@ -67,7 +67,7 @@ class Job:
         names = [f"probability_{label}" for label in model.info.classes] or ["prediction"]
         with self.source.brought(part.name) as file, self.target.taken(part.output) as output:
             rows = Rows(file, f"{self.source.url}/{part.name}", model.info.schema)
-            predicted = _ahead(map(model.run, _ahead(rows.tensors(self.size))))
+            predicted = map(model.run, _ahead(rows.tensors(self.size)))
             with pq.ParquetWriter(output, _schema(names), compression="zstd", use_dictionary=["file", "version"]) as to:
                 for values in predicted:
                     to.write_batch(_batch(part.name, count, names, values, self.version))
