@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 
 from mlops.artifact import Model
 from mlops.contract import BadInput, ModelInfo, Record, Schema
@@ -112,7 +113,8 @@ class Bench:
     def measure(self, trial: Trial, share: float) -> Trial:
         """The trial after one more round; one that can't be trained, converted or doesn't converge has failed."""
         try:
-            return self._measure(trial, share)
+            with threadpool_limits(1, user_api="blas"):  # whose sums differ in the last bits with the number of threads
+                return self._measure(trial, share)
         except Exception as error:  # whatever a library says of settings that nobody tried before
             reason = str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
             return msgspec.structs.replace(trial, failed=reason[:500])
