@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from distributed import Client
+
 from tests.conftest import ROOT
 
 A = TypeVar("A")
@@ -45,6 +47,11 @@ class Cluster:
 
     def worker(self) -> "subprocess.Popen[bytes]":
         return self.start("worker", "--no-nanny", "--nthreads=1", "--host=127.0.0.1")
+
+    def ready(self) -> None:
+        """Wait for all workers that live."""
+        with Client(self.address) as client:
+            client.wait_for_workers(sum(process.poll() is None for process in self.processes[1:]), timeout=60)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from operator import call
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from mlops.contract import BadInput
@@ -71,27 +72,19 @@ def _mapped(client: "Client", function: Callable[[A], B], items: Iterable[A]) ->
     What a worker had when it died others do again. The function, and with it what it carries, such as a model, goes
     over once; being the result of a task, it comes back where it is lost.
     """
+    import cloudpickle  # which knows how to send what a step defines, too
+    import dask
     from distributed import KilledWorker
 
-    held = client.submit(pickle.loads, _dumps(function), pure=False)
+    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GB"}):
+        held = client.submit(pickle.loads, cloudpickle.dumps(function), pure=False)
     coming: deque[Callable[[], B]] = deque()
     try:
         for item in items:
-            coming.append(client.submit(_call, held, item, pure=False).result)
+            coming.append(client.submit(call, held, item, pure=False).result)
             if len(coming) >= AHEAD * len(client.nthreads()):
                 yield coming.popleft()()
         while coming:
             yield coming.popleft()()
     except KilledWorker as error:
         raise BadInput(f"{error}; often for want of memory: give the workers more, or them less to hold") from None
-
-
-def _call(function: Callable[[A], B], item: A) -> B:
-    return function(item)
-
-
-def _dumps(function: Callable[[A], B]) -> bytes:
-    import cloudpickle
-
-    found: bytes = cloudpickle.dumps(function)  # which knows how to send what a step defines, too
-    return found

@@ -57,7 +57,7 @@ def test_trials_come_out_as_they_do_here(mapping):
     def brier(rows, _, predicted):
         return float(((predicted[:, -1] - rows["y"]) ** 2).mean())
 
-    trials = [search.Trial(number=n, settings={"C": 10.0**n}) for n in range(-3, 3)]
+    trials = [search.Trial(number=n, settings={"C": 10.0**n}) for n in (-2, -1, 0)]
     trials.append(search.Trial(number=7, settings={"C": -1.0}))
     bench = search.Bench(rows, schema, 2, build, brier, 0)
     told = []

@@ -84,13 +84,11 @@ def told(done: Sequence[Scored], version: str, seconds: float) -> str:
     rows, outside = sum(mark.rows for mark in now), Counter[str]()
     for mark in marks:
         outside.update(mark.outside)
-    lines = [
-        f"{len(now)} partitions, {rows:,} rows scored by {version} in {seconds:.1f} s; "
-        f"{len(marks) - len(now)} were finished before, {len(done) - len(marks)} failed"
-    ]
+    counts = f"{len(now)} scored by {version}, {len(marks) - len(now)} done before, {len(done) - len(marks)} failed"
+    lines = [f"partitions: {counts}; {rows:,} rows in {seconds:.1f} s"]
     if outside:
-        counts = ", ".join(f"{name} {count:,}" for name, count in sorted(outside.items()))
-        lines.append(f"values outside the schema's ranges and categories, predicted from all the same: {counts}")
+        named = ", ".join(f"{name} {count:,}" for name, count in sorted(outside.items()))
+        lines.append(f"values outside the schema's ranges and categories, predicted from all the same: {named}")
     return "\n".join(lines)
 
 

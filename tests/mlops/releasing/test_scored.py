@@ -32,13 +32,13 @@ def said(bea, monkeypatch, capsys, tmp_path):
 
 
 def test_the_version_in_production_scores_unless_another_one_is_named(said, tmp_path):
-    assert said().startswith("1 partitions, 90 rows scored by v1.0.0 in ")
-    assert "0 rows scored by v1.0.0" in said()
+    assert said().startswith("partitions: 1 scored by v1.0.0, 0 done before, 0 failed; 90 rows in ")
+    assert said().startswith("partitions: 0 scored by v1.0.0, 1 done before, 0 failed; 0 rows in ")
     found = pd.read_parquet(tmp_path / "out/a.parquet")
-    assert said(version="v1.1.0").startswith("1 partitions, 90 rows scored by v1.1.0 in ")
+    assert said(version="v1.1.0").startswith("partitions: 1 scored by v1.1.0")
     other = pd.read_parquet(tmp_path / "out/a.parquet")
     assert (found["probability_1"] != other["probability_1"]).any()
-    assert (tmp_path / "summary").read_text().count("rows scored by v1") == 3
+    assert (tmp_path / "summary").read_text().count("scored by v1") == 3
 
 
 def test_files_that_can_not_be_scored_are_told_last_with_what_to_do(said, tmp_path):
@@ -46,7 +46,7 @@ def test_files_that_can_not_be_scored_are_told_last_with_what_to_do(said, tmp_pa
     with pytest.raises(BadInput, match=r"rows/b.csv: column 'wind' is missing \(found: carrier\)"):
         said()
     assert len(pd.read_parquet(tmp_path / "out/a.parquet")) == 90
-    assert "1 partitions, 90 rows" in (tmp_path / "summary").read_text()
+    assert "1 scored by v1.0.0, 0 done before, 1 failed; 90 rows" in (tmp_path / "summary").read_text()
 
 
 def test_where_nothing_is_configured_it_says_how(said):

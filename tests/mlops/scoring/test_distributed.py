@@ -21,15 +21,16 @@ def test_what_a_worker_had_when_it_was_killed_others_do_again(job, done, dask, m
     here = done()
     there = replace(job, target=Place.of(str(tmp_path / "there")))
     parts, third = partitions(job.source, there.target)[1], dask.worker()
+    dask.ready()
     workers, found = set(), []
-    for pid, one in mapping(partial(who, there.score), parts * 5):
+    for pid, one in mapping(partial(who, there.score), parts * 3):
         workers.add(pid)
         found.append(one)
         if pid == third.pid and third.poll() is None:
             os.kill(third.pid, signal.SIGKILL)
             third.wait()
     assert len(workers) == 3
-    assert [one.mark for one in found] == [one.mark for one in here.values()] * 5
+    assert [one.mark for one in found] == [one.mark for one in here.values()] * 3
     for part in parts:
         made = [Path(place.url, part.output).read_bytes() for place in (job.target, there.target)]
         assert made[0] == made[1]

@@ -94,7 +94,7 @@ def test_a_file_that_can_not_be_scored_leaves_the_others_alone_and_nothing_behin
     assert "a.csv: column 'open' is missing" in found["a.csv"].failed
     assert list(written(job)) == ["b.parquet"]
     text = score.told(list(found.values()), "v1.0.0", 1.0)
-    assert text.startswith("1 partitions, 20 rows scored by v1.0.0 in 1.0 s; 0 were finished before, 1 failed\n")
+    assert text.startswith("partitions: 1 scored by v1.0.0, 0 done before, 1 failed; 20 rows in 1.0 s\n")
     assert text.endswith("predicted from all the same: gates 20")
 
 
@@ -125,7 +125,7 @@ def test_after_a_kill_the_rest_is_done_and_no_row_is_there_twice(job, run):
 
 
 def test_memory_does_not_grow_with_the_file(job, run):
-    table = rows(100_000)
+    table = rows(50_000)
 
     def peak(times):
         put(job, "a.parquet", pd.concat([table] * times))
