@@ -77,6 +77,13 @@ def test_what_is_finished_stays_and_what_changed_is_done_again(job, done):
     assert set(predicted(job, "a.parquet")["version"]) == {"v1.1.0"}
 
 
+def test_a_file_without_rows_gives_one_without_predictions(job, done):
+    for name in ("a.parquet", "b.csv"):
+        put(job, name, rows(3).iloc[:0])
+    assert [one.mark.rows for one in done().values()] == [0, 0]
+    assert len(predicted(job, "a.parquet")) == len(predicted(job, "b.parquet")) == 0
+
+
 @pytest.mark.parametrize("content", [b"", b"PAR1", None])
 def test_what_somebody_else_wrote_there_is_replaced(job, done, content):
     put(job, "a.csv", rows(20))
