@@ -61,6 +61,8 @@ class Job:
             return Scored(mark=self._score(part))
         except BadInput as error:
             return Scored(failed=str(error))
+        except OSError as error:
+            return Scored(failed=f"{self.target.url}/{part.output}: can't be written ({error.strerror or error})")
 
     def _score(self, part: Part) -> Mark:
         model, count = _model(self.graph, self.info), 0

@@ -105,6 +105,12 @@ def test_a_file_that_can_not_be_scored_leaves_the_others_alone_and_nothing_behin
     assert text.endswith("predicted from all the same: gates 20")
 
 
+def test_an_output_that_can_not_be_written_is_named(job, done):
+    put(job, "a.csv", rows(3))
+    Path(job.target.url).write_text("a file")
+    assert done()["a.csv"].failed == f"{job.target.url}/a.parquet: can't be written (File exists)"
+
+
 @pytest.fixture
 def run(job, tmp_path):
     """Scores in a process of its own, as many rows at a time as people do; what it said, line by line."""
