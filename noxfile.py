@@ -83,6 +83,7 @@ forward("rollback", "Put the version before back, and mark the one that leaves a
 forward(
     "lineage", "Say where a prediction came from: version, commit, pull request, approver, data: `-- PREDICTION_ID`."
 )
+forward("score", "Score files with the production version, a folder or s3://, az://, gs:// each: `-- INPUT OUTPUT`.")
 forward("explain", "Say what each input added to a prediction, by the model that answered: `-- PREDICTION_ID`.")
 forward(
     "monitor", "Look at production, whose store is at STORE_URL: data, drift, loss, and a decision: `-- --days 30`."

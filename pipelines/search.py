@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mlops import console, params
+from mlops import console, engine, params
 from mlops.contract import BadInput, ModelInfo, save
 from mlops.judging import metrics
 from mlops.training import fit, keeping, search, space, words
@@ -41,7 +41,8 @@ def main(root: Path) -> None:
         rows, *_ = fit.samples(pd.read_parquet(root / "artifacts/train.parquet"))
         bench = search.Bench(rows, SCHEMA, asked.folds, build, loss, known.train.seed)
         base_rate = bench.base_rate()
-        found = bench.run(trials, asked.cut, asked.rows, lambda trial: say("search", words.line(trial)))
+        with engine.opened(known.engine) as mapping:
+            found = bench.run(trials, asked.cut, asked.rows, lambda trial: say("search", words.line(trial)), mapping)
     save(root / "search/trials.json", found)
     console.show(words.render(found, base_rate))
     console.say(keeping.conclude(root, found, asked.seed))

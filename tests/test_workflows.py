@@ -30,6 +30,7 @@ RIGHTS = {
     ("report", "report"): {"actions": "read", "contents": "read", "pull-requests": "write"},
     ("retrain", "retrain"): {"contents": "write", "id-token": "write", "pull-requests": "write"},
     ("rollback", "rollback"): {"actions": "read", "contents": "write", "id-token": "write"},
+    ("score", "score"): {"contents": "read", "id-token": "write"},
 }
 STARTED_BY = {
     "challenge": {"workflow_dispatch"},
@@ -41,6 +42,7 @@ STARTED_BY = {
     "report": {"workflow_run"},
     "retrain": {"repository_dispatch", "workflow_dispatch"},
     "rollback": {"workflow_dispatch"},
+    "score": {"schedule", "workflow_dispatch"},
 }
 PUSHERS = {
     ("deploy", "staging"), ("deploy", "production"), ("retrain", "retrain"), ("rollback", "rollback"),
@@ -126,7 +128,7 @@ def test_only_jobs_that_push_keep_credentials_and_may_write_contents() -> None:
     kept = {place: step["with"]["persist-credentials"] for place, job in JOBS.items() for step in checkouts(job)}
     assert {place for place, keeps in kept.items() if keeps} == PUSHERS
     assert {place for place, job in JOBS.items() if job["permissions"].get("contents") == "write"} == PUSHERS
-    assert len([step for job in JOBS.values() for step in checkouts(job)]) == 11
+    assert len([step for job in JOBS.values() for step in checkouts(job)]) == 12
     told = re.findall(r"persist-credentials: true(.*)", "".join(path.read_text() for path in FILES.values()))
     assert all(re.match(r" # to push", reason) for reason in told)
 
@@ -223,7 +225,7 @@ def test_a_deployment_is_never_cut_off_and_staging_never_waits_for_an_approval()
 
 
 def test_template_itself_deploys_nothing_and_watches_nothing() -> None:
-    for place in (("deploy", "staging"), ("monitor", "monitor"), ("retrain", "retrain")):
+    for place in (("deploy", "staging"), ("monitor", "monitor"), ("retrain", "retrain"), ("score", "score")):
         assert JOBS[place]["if"] == f"${{{{ {GUARD} }}}}"
 
 
@@ -232,6 +234,14 @@ def test_monitor_starts_the_retraining_with_a_reason_that_it_takes() -> None:
     assert set(triggers.triggers(WORKFLOWS["retrain"])["workflow_dispatch"]["inputs"]) == {"reason"}
     assert triggers.triggers(WORKFLOWS["retrain"])["repository_dispatch"] == {"types": ["retrain"]}
     assert runs(("retrain", "retrain")) == ['retrain --push --reason "$REASON"']
+
+
+def test_scoring_takes_what_a_person_says_before_the_variables() -> None:
+    (step,) = shells(("score", "score"))
+    assert runs(("score", "score")) == ['score "$INPUT" "$OUTPUT" $VERSION']
+    for name in ("input", "output"):
+        assert step["env"][name.upper()] == f"${{{{ inputs.{name} || vars.SCORE_{name.upper()} }}}}"
+    assert set(triggers.triggers(WORKFLOWS["score"])["workflow_dispatch"]["inputs"]) == {"input", "output", "version"}
 
 
 def test_the_app_where_there_is_one_pushes_and_opens_the_pull_request() -> None:

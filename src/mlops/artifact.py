@@ -74,7 +74,11 @@ class Model:
 
     def predict(self, rows: Rows) -> Predictions:
         """Class probabilities, shape (n, n_classes), or predicted values, shape (n, 1), for raw rows."""
-        output = self._session.run(None, feeds(rows, self.info.schema))[0]
+        return self.run(feeds(rows, self.info.schema))
+
+    def run(self, tensors: dict[str, NDArray[Any]]) -> Predictions:
+        """The same for rows that `feeds`, or whoever makes the same of them, has made ready."""
+        output = self._session.run(None, tensors)[0]
         return np.asarray(output, dtype=np.float64).reshape(len(output), -1)
 
 

@@ -98,6 +98,8 @@ class Card(Strict, frozen=True):
 
 
 class Params(Strict, frozen=True):
+    """`engine` came later than the blocks, and a params.yaml of before may lack it."""
+
     validate: Validate
     prepare: Prepare
     train: Train
@@ -108,6 +110,7 @@ class Params(Strict, frozen=True):
     monitor: Monitor
     retrain: Retrain
     card: Card
+    engine: Literal["local", "dask"] = "local"
 
 
 def load(root: Path = Path()) -> Params:

@@ -97,6 +97,14 @@ def test_an_empty_store_has_nothing_to_look_at(production: Production) -> None:
     assert (run.outcome.conclusion, started, told) == ("success", [], [])
 
 
+def test_scoring_is_not_configured_until_somebody_says_what_and_where(production: Production) -> None:
+    run, _, _ = production.runs("score.yml")
+    assert run.outcome.summary.startswith("not configured: set the variables SCORE_INPUT"), run.outcome.log
+    given, output = production.project.root / "live", production.folder / "predictions"
+    run, _, _ = production.runs("score.yml", "--var", f"SCORE_INPUT={given}", "--var", f"SCORE_OUTPUT={output}")
+    assert "4 scored by v1.0.0, 0 done before, 0 failed; 111,134 rows" in run.outcome.summary, run.outcome.log
+
+
 def test_ordinary_days_without_outcomes_call_for_nothing(production: Production) -> None:
     production.answers("ordinary", "2013-04-01", "2013-04-30", known=False)
     run, started, told = production.runs("monitor.yml")

@@ -1,6 +1,11 @@
 import importlib
 
+import fsspec
 import pytest
+
+from mlops import engine
+from tests.cluster import cluster
+from tests.servers import KEYS, seaweed
 
 
 @pytest.fixture(scope="session")
@@ -12,3 +17,36 @@ def postgres(tmp_path_factory):
     server = package.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
     yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
     server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    with seaweed(tmp_path_factory.mktemp("s3")) as url:
+        yield url
+
+
+@pytest.fixture
+def s3(server, keys):  # noqa: ARG001
+    """The address of an S3 server with a bucket `models`; its keys are in the environment."""
+    return server
+
+
+@pytest.fixture
+def keys(monkeypatch):
+    """The server's keys in the environment, and nothing left of those that another test used."""
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+
+
+@pytest.fixture(scope="session")
+def dask(tmp_path_factory):
+    """A scheduler and two workers; for tests of the group `cluster`, which share them."""
+    with cluster(tmp_path_factory.mktemp("cluster")) as made:
+        yield made
+
+
+@pytest.fixture
+def mapping(dask):
+    with engine.opened("dask", dask.address) as found:
+        yield found

@@ -55,6 +55,16 @@ def test_a_faulty_key_or_value_is_refused_by_name(tmp_path, block, key, value, f
         params.load(written(tmp_path, block, key, value))
 
 
+def test_the_engine_is_this_process_where_nothing_else_is_said(tmp_path):
+    content = yaml.safe_load(SHIPPED.read_text())
+    assert content.pop("engine") == "local"
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
+    assert params.load(tmp_path).engine == "local"
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content | {"engine": "ray"}))
+    with pytest.raises(BadInput, match=r"Invalid enum value 'ray' \(at engine, got 'ray'\)"):
+        params.load(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("content", "fault"),
     [

@@ -7,9 +7,9 @@ halving; here a round keeps 1/cut, on cut times the rows).
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import msgspec
@@ -17,9 +17,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 
 from mlops.artifact import Model
 from mlops.contract import BadInput, ModelInfo, Record, Schema
+from mlops.engine import Map
 from mlops.training import export, fit, folds
 
 FEW = 500  # rows below which a round would choose by luck
@@ -57,8 +59,9 @@ def shares(trials: int, cut: int, most: float = 1.0) -> list[float]:
 
 
 def halve(
-    trials: Sequence[Trial], shares: Sequence[float], cut: int, measure: Callable[[Trial, float], Trial]
-) -> list[Trial]:
+    trials: Sequence[Trial], shares: Sequence[float], cut: int,
+    measure: Callable[[Sequence[Trial], float], Iterable[Trial]],
+) -> list[Trial]:  # fmt: skip
     """All trials, from the best on. The first of them, params.yaml as it is, takes part in every round.
 
     Raises
@@ -68,7 +71,7 @@ def halve(
     """
     alive, found = list(trials), {trial.number: trial for trial in trials}
     for share in shares:
-        measured = [measure(trial, share) for trial in alive]
+        measured = list(measure(alive, share))
         found |= {trial.number: trial for trial in measured}
         sound = sorted((trial for trial in measured if trial.failed is None), key=lambda trial: trial.rank)
         best = sound[: -(-len(alive) // cut)]
@@ -94,13 +97,15 @@ class Bench:
     def parts(self) -> list[folds.Fold]:
         return folds.folds(self.rows, self.schema, self.number)
 
-    def run(self, trials: Sequence[Trial], cut: int, most: int | None, told: Callable[[Trial], None]) -> list[Trial]:
+    def run(
+        self, trials: Sequence[Trial], cut: int, most: int | None, told: Callable[[Trial], None], mapping: Map = map
+    ) -> list[Trial]:
         """All trials, from the best on, the last round on at most `most` rows; `told` hears of each measured."""
 
-        def measure(trial: Trial, share: float) -> Trial:
-            after = self.measure(trial, share)
-            told(after)
-            return after
+        def measure(alive: Sequence[Trial], share: float) -> Iterator[Trial]:
+            for trial in mapping(partial(self.measure, share=share), alive):
+                told(trial)
+                yield trial
 
         rows = len(self.rows)
         return halve(trials, shares(len(trials), cut, min(most or rows, rows) / rows), cut, measure)
@@ -108,7 +113,8 @@ class Bench:
     def measure(self, trial: Trial, share: float) -> Trial:
         """The trial after one more round; one that can't be trained, converted or doesn't converge has failed."""
         try:
-            return self._measure(trial, share)
+            with threadpool_limits(1, user_api="blas"):  # whose sums differ in the last bits with the number of threads
+                return self._measure(trial, share)
         except Exception as error:  # whatever a library says of settings that nobody tried before
             reason = str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
             return msgspec.structs.replace(trial, failed=reason[:500])

@@ -4,11 +4,10 @@ import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import fsspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,7 +23,6 @@ from mlops.releasing import registry
 from mlops.releasing.branch import Branch
 from mlops.training import fit
 from tests.conftest import ENVIRONMENT, ROOT
-from tests.servers import KEYS, seaweed
 
 
 def digest(content: bytes) -> str:
@@ -170,23 +168,3 @@ def bea(deployed_once: Path, origin: Clone, clone: Callable[[str], Clone]) -> Cl
     """A clone by which v1.0.0 came into production, and v1.1.0 was released: two of the tiny models."""
     origin.git("fetch", "--quiet", str(deployed_once), "+refs/*:refs/*")
     return clone("bea")
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with seaweed(tmp_path_factory.mktemp("s3")) as url:
-        yield url
-
-
-@pytest.fixture
-def s3(server: str, keys: None) -> str:  # noqa: ARG001
-    """The address of an S3 server with a bucket `models`; its keys are in the environment."""
-    return server
-
-
-@pytest.fixture
-def keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server's keys in the environment, and nothing left of those that another test used."""
-    for name, value in KEYS.items():
-        monkeypatch.setenv(name, value)
-    fsspec.get_filesystem_class("s3").clear_instance_cache()

@@ -23,6 +23,11 @@ def measured(trial, share):
     return msgspec.structs.replace(trial, rounds=trial.rounds + 1, validation=1 / (1 + trial.number), train=0.0)
 
 
+def each(measure):
+    """A round of trials that are measured one by one."""
+    return lambda alive, share: [measure(trial, share) for trial in alive]
+
+
 def test_the_last_round_has_all_rows_and_at_most_as_many_trials_as_are_cut():
     assert search.shares(9, 3) == [1 / 3, 1]
     assert search.shares(10, 3, most=0.9) == pytest.approx([0.1, 0.3, 0.9])
@@ -36,19 +41,19 @@ def test_each_round_keeps_the_best_share_and_params_yaml_as_it_is():
         seen.setdefault(share, []).append(trial.number)
         return measured(trial, share)
 
-    found = search.halve(TRIALS, search.shares(9, 3), 3, counted)
+    found = search.halve(TRIALS, search.shares(9, 3), 3, each(counted))
     assert list(seen.values()) == [list(range(9)), [8, 7, 6, 0]]
     assert [trial.number for trial in found] == [8, 6, 0, 5, 4, 3, 2, 1, 7]
 
 
 def test_a_trial_that_fails_is_kept_as_failed_and_stops_nothing():
-    found = search.halve(TRIALS, search.shares(9, 3), 3, measured)
+    found = search.halve(TRIALS, search.shares(9, 3), 3, each(measured))
     assert [(trial.number, trial.failed) for trial in found if trial.failed] == [(7, "too large")]
 
 
 def test_a_search_in_which_all_fail_says_why():
     with pytest.raises(BadInput, match="none of 9 trials could be measured; the first one failed: no"):
-        search.halve(TRIALS, [1], 3, lambda trial, _: msgspec.structs.replace(trial, failed="no"))
+        search.halve(TRIALS, [1], 3, each(lambda trial, _: msgspec.structs.replace(trial, failed="no")))
 
 
 def bench(schema, loss):
