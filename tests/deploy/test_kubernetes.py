@@ -10,7 +10,7 @@ import kubernetes_validate
 import pytest
 
 from tests.conftest import ROOT
-from tests.deploy.conftest import OVERLAYS, Json, containers, every, leaves, one, pod, put, render
+from tests.deploy.conftest import OVERLAYS, PODS, Json, containers, every, leaves, one, pod, put, render, template
 
 pytestmark = pytest.mark.xdist_group("kubernetes")  # they share what was rendered
 VERSIONS = (
@@ -26,7 +26,7 @@ def validate(resources: list[Json], version: str) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_resource_fits_kubernetes_schemas(version: str, resources: list[Json]) -> None:
-    assert len(resources) == 8
+    assert len(resources) == 9
     validate(resources, version)
 
 
@@ -35,6 +35,8 @@ def test_every_resource_fits_kubernetes_schemas(version: str, resources: list[Js
     [
         ("statefulset.yaml", "readOnlyRootFilesystem"),
         ("statefulset.yaml", "readinessProbe"),
+        ("monitor.yaml", "concurrencyPolicy"),
+        ("monitor.yaml", "restartPolicy"),
         ("service.yaml", "targetPort"),
         ("ingress.yaml", "pathType"),
         ("autoscaler.yaml", "averageUtilization"),
@@ -72,58 +74,83 @@ def weaknesses(spec: Json) -> Iterator[str]:
             yield f"{name}: listens without probes"
 
 
-def test_pods_are_locked_down(resources: list[Json]) -> None:
-    assert list(weaknesses(pod(resources))) == []
-
-
-POD = "spec.template.spec"
+@pytest.mark.parametrize("kind", PODS)
+def test_pods_are_locked_down(kind: str, resources: list[Json]) -> None:
+    assert list(weaknesses(pod(resources, kind))) == []
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "weakness"),
+    ("kind", "path", "value", "weakness"),
     [
-        (f"{POD}.securityContext.runAsNonRoot", False, "runs as root or a user of the node"),
-        (f"{POD}.securityContext.runAsUser", 0, "runs as root or a user of the node"),
-        (f"{POD}.securityContext.seccompProfile", None, "any system call"),
-        (f"{POD}.automountServiceAccountToken", True, "a token of the cluster"),
-        (f"{POD}.initContainers.0.securityContext.readOnlyRootFilesystem", False, "first-release: writes to its image"),
-        (f"{POD}.initContainers.1.securityContext.capabilities", {"drop": []}, "agent: gains rights"),
-        (f"{POD}.containers.0.securityContext.allowPrivilegeEscalation", True, "service: gains rights"),
-        (f"{POD}.containers.0.resources.limits", {"cpu": "1"}, "service: no limits"),
-        (f"{POD}.containers.0.readinessProbe", None, "service: listens without probes"),
+        ("StatefulSet", "securityContext.runAsNonRoot", False, "runs as root or a user of the node"),
+        ("StatefulSet", "securityContext.runAsUser", 0, "runs as root or a user of the node"),
+        ("StatefulSet", "securityContext.seccompProfile", None, "any system call"),
+        ("StatefulSet", "automountServiceAccountToken", True, "a token of the cluster"),
+        ("StatefulSet", "initContainers.0.securityContext.readOnlyRootFilesystem", False,
+         "first-release: writes to its image"),
+        ("StatefulSet", "initContainers.1.securityContext.capabilities", {"drop": []}, "agent: gains rights"),
+        ("StatefulSet", "containers.0.securityContext.allowPrivilegeEscalation", True, "service: gains rights"),
+        ("StatefulSet", "containers.0.resources.limits", {"cpu": "1"}, "service: no limits"),
+        ("StatefulSet", "containers.0.readinessProbe", None, "service: listens without probes"),
+        ("CronJob", "securityContext.runAsUser", 0, "runs as root or a user of the node"),
+        ("CronJob", "automountServiceAccountToken", True, "a token of the cluster"),
+        ("CronJob", "initContainers.0.securityContext.capabilities", {"drop": []}, "clone: gains rights"),
+        ("CronJob", "containers.0.securityContext.readOnlyRootFilesystem", False, "month: writes to its image"),
+        ("CronJob", "containers.0.resources.limits", {"cpu": "1"}, "month: no limits"),
     ],
-)
+)  # fmt: skip
 def test_pod_that_is_not_locked_down_is_noticed(
-    path: str, value: Any, weakness: str, rendered: dict[str, list[Json]]
+    kind: str, path: str, value: Any, weakness: str, rendered: dict[str, list[Json]]
 ) -> None:
-    assert list(weaknesses(pod(put(rendered["production"], "StatefulSet", path, value)))) == [weakness]
+    changed = put(rendered["production"], kind, f"{PODS[kind]}.spec.{path}", value)
+    assert list(weaknesses(pod(changed, kind))) == [weakness]
+
+
+def kept(spec: Json) -> dict[str, bool]:
+    """The volumes of a pod; is each kept when the pod is gone?"""
+    return {volume["name"]: "emptyDir" not in volume for volume in spec["volumes"]}
+
+
+def chosen(selector: Json, resources: list[Json]) -> set[str]:
+    """Kinds whose pods a selector means; an empty one, which means every pod there is, is no choice."""
+    labels = {kind: template(resources, kind)["metadata"]["labels"].items() for kind in PODS}
+    return {kind for kind, given in labels.items() if selector and selector.items() <= given}
+
+
+def unmounted(resources: list[Json]) -> Iterator[str]:
+    """Volumes that a pod's containers mount, and that it doesn't have."""
+    claims = one(resources, "StatefulSet")["spec"]["volumeClaimTemplates"]
+    for kind, own in {"StatefulSet": claims, "CronJob": []}.items():
+        spec = pod(resources, kind)
+        yield from {*every([*every(spec, "volumeMounts")], "name")} - {*every([spec["volumes"], own], "name")}
 
 
 def dangling(resources: list[Json]) -> set[str]:
     """Names by which one part means another, and that lead nowhere."""
-    spec, whole = pod(resources), one(resources, "StatefulSet")["spec"]
+    specs = [pod(resources, kind) for kind in PODS]
     config, service = one(resources, "ConfigMap"), one(resources, "Service")
+    selectors = [*every(resources, "matchLabels"), service["spec"]["selector"]]
     names = {
-        "volume": every([spec["volumes"], whole["volumeClaimTemplates"]], "name"),
-        "port": every([*every(spec, "ports")], "name"),
-        "container": [container["name"] for container in spec["containers"]],
+        "volume": [],
+        "port": every([*every(specs, "ports")], "name"),
+        "container": [container["name"] for container in pod(resources)["containers"]],
         "config": [config["metadata"]["name"]],
         "variable": config["data"],
         "service": [service["metadata"]["name"], *every(service["spec"]["ports"], "name")],
-        "labels": [str(whole["template"]["metadata"]["labels"])],
+        "labels": [str(selector) for selector in selectors if chosen(selector, resources)],
         "scaled": [one(resources, "StatefulSet")["metadata"]["name"]],
     }
     meant = {
-        "volume": every([*every(spec, "volumeMounts")], "name"),
+        "volume": unmounted(resources),
         "port": [
-            *every([*every(spec, "httpGet"), *every(resources, "ingress")], "port"),
+            *every([*every(specs, "httpGet"), *every(resources, "ingress")], "port"),
             *every(service, "targetPort"),
         ],
         "container": every(resources, "container"),
-        "config": every([*every(spec, "configMapRef")], "name"),
-        "variable": re.findall(r"\$\((\w+)\)", str(spec)),
+        "config": every([*every(specs, "configMapRef")], "name"),
+        "variable": re.findall(r"\$\((\w+)\)", str(specs)),
         "service": every([*every(resources, "backend")], "name"),
-        "labels": map(str, [*every(resources, "matchLabels"), service["spec"]["selector"]]),
+        "labels": map(str, selectors),
         "scaled": every([*every(resources, "scaleTargetRef")], "name"),
     }
     return {f"{kind} {name}" for kind, used in meant.items() for name in set(used) - set(names[kind])}
@@ -141,10 +168,14 @@ def test_every_name_leads_somewhere(resources: list[Json]) -> None:
         ("StatefulSet", "spec.template.spec.containers.0.readinessProbe.httpGet.port", "https", "port https"),
         ("StatefulSet", "spec.template.spec.initContainers.0.args.3", "$(STAG)", "variable STAG"),
         ("StatefulSet", "spec.template.spec.initContainers.0.envFrom.0.configMapRef.name", "model", "config model"),
+        ("CronJob", f"{PODS['CronJob']}.spec.containers.0.volumeMounts.0.name", "releases", "volume releases"),
+        ("CronJob", f"{PODS['CronJob']}.spec.initContainers.0.command.6", "$(REMOT)", "variable REMOT"),
+        ("CronJob", f"{PODS['CronJob']}.spec.initContainers.0.envFrom.0.configMapRef.name", "model", "config model"),
         ("Service", "spec.ports.0.targetPort", "https", "port https"),
         ("Service", "spec.selector", {"app": "model"}, "labels {'app': 'model'}"),
         ("PodDisruptionBudget", "spec.selector.matchLabels", {}, "labels {}"),
         ("NetworkPolicy", "spec.ingress.0.ports.0.port", "https", "port https"),
+        ("NetworkPolicy", "spec.podSelector.matchLabels", {"app": "model"}, "labels {'app': 'model'}"),
         ("Ingress", "spec.rules.0.http.paths.0.backend.service.name", "modell", "service modell"),
         ("HorizontalPodAutoscaler", "spec.scaleTargetRef.name", "modell", "scaled modell"),
         ("HorizontalPodAutoscaler", "spec.metrics.0.containerResource.container", "agent", "container agent"),
@@ -154,6 +185,23 @@ def test_name_that_leads_nowhere_is_noticed(
     kind: str, path: str, value: Any, lost: str, rendered: dict[str, list[Json]]
 ) -> None:
     assert dangling(put(rendered["staging"], kind, path, value)) == {lost}
+
+
+def meant(resources: list[Json]) -> list[set[str]]:
+    """Whose pods get requests, are spared by drains, and may reach the network."""
+    kinds = ("Service", "PodDisruptionBudget", "NetworkPolicy")
+    requests, drains, network = (one(resources, kind)["spec"] for kind in kinds)
+    selectors = (requests["selector"], drains["selector"]["matchLabels"], network["podSelector"]["matchLabels"])
+    return [chosen(selector, resources) for selector in selectors]
+
+
+def test_requests_go_to_the_model_alone_and_both_reach_the_network(resources: list[Json]) -> None:
+    assert meant(resources) == [{"StatefulSet"}, {"StatefulSet"}, set(PODS)]
+
+
+def test_monitor_that_would_get_requests_is_noticed(resources: list[Json]) -> None:
+    labels = template(resources, "StatefulSet")["metadata"]["labels"]
+    assert set(PODS) in meant(put(resources, "CronJob", f"{PODS['CronJob']}.metadata.labels", labels))[:2]
 
 
 def test_overlays_differ_in_stage_replicas_and_host_alone(rendered: dict[str, list[Json]]) -> None:
@@ -173,9 +221,9 @@ def test_overlays_differ_in_stage_replicas_and_host_alone(rendered: dict[str, li
 
 def test_spool_outlives_its_pod_and_a_release_does_not_need_to(resources: list[Json]) -> None:
     (claim,) = one(resources, "StatefulSet")["spec"]["volumeClaimTemplates"]
-    kept = {volume["name"]: "emptyDir" not in volume for volume in pod(resources)["volumes"]}
     assert claim["metadata"]["name"] == "spool"
-    assert kept == {"releases": False, "tmp": False}
+    assert kept(pod(resources)) == {"releases": False, "tmp": False}
+    assert kept(pod(resources, "CronJob")) == {"project": False, "tmp": False}
 
 
 def test_agent_comes_first_and_stays_beside_the_service(resources: list[Json]) -> None:
@@ -187,7 +235,17 @@ def test_agent_comes_first_and_stays_beside_the_service(resources: list[Json]) -
 
 def test_no_secret_is_in_git_and_the_readme_says_how_to_make_it(resources: list[Json]) -> None:
     assert "Secret" not in {resource["kind"] for resource in resources}
-    given = {variable["name"]: variable["valueFrom"] for variable in pod(resources)["containers"][0]["env"]}
+    variables = {kind: [*every(pod(resources, kind), "secretKeyRef")] for kind in PODS}
     readme = (ROOT / "deploy/README.md").read_text()
-    assert [name for name in given if f"`{name}=" not in readme] == []
-    assert given == {name: {"secretKeyRef": {"name": "model", "key": name}} for name in ("STORE_URL", "SERVICE_TOKEN")}
+    assert [key for key in every(variables, "key") if f"`{key}=" not in readme] == []
+    given = {kind: {f"{one['name']} {one['key']}" for one in found} for kind, found in variables.items()}
+    assert given == {"StatefulSet": {"model STORE_URL", "model SERVICE_TOKEN"}, "CronJob": {"model STORE_URL"}}
+
+
+def test_secrets_of_which_the_readme_tells_need_not_be_there(resources: list[Json]) -> None:
+    taken = [one for kind in PODS for one in every(pod(resources, kind), "secretRef")]
+    assert {one["name"] for one in taken} == {"model-git", "model-monitor"}
+    assert all(one["optional"] for one in taken)
+    readme = (ROOT / "deploy/README.md").read_text()
+    names = ("model-git", "model-monitor", "ALERT_URLS", "GITHUB_REPOSITORY", "GITHUB_TOKEN")
+    assert [name for name in names if f"`{name}" not in readme] == []
