@@ -1,6 +1,5 @@
 """What the images hold, read from the Containerfile and put together without a container: enough, and no more."""
 
-import ast
 import itertools
 import os
 import re
@@ -12,8 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import httpx
@@ -123,38 +120,6 @@ def test_image_holds_its_groups_and_nothing_heavier(image: Image) -> None:
     assert known.stdout == "[]\n", known.stderr
     shared = image.python("import pipelines, mlops.contract, mlops.params, mlops.artifact; mlops.params.load()")
     assert shared.returncode == 0, shared.stderr
-
-
-def lacking(text: str = CONTAINERFILE) -> set[str]:
-    """Libraries that the monitor's step imports, or loads for PostgreSQL, and that its image's groups don't bring."""
-    groups = re.findall(r"--group (\w+)", re.findall(r"uv sync (.*)$", stage("monitor-build", text), re.MULTILINE)[0])
-    command = ["uv", "export", "--quiet", "--frozen", "--no-default-groups", "--no-hashes", "--no-annotate"]
-    listed = subprocess.check_output([*command, *(f"--group={name}" for name in groups)], cwd=ROOT, text=True)
-    held = set(re.findall(r"^([\w.-]+)==", listed, re.MULTILINE))
-    return {name for name, makers in libraries("monitor").items() if not held & makers}
-
-
-@cache
-def libraries(step: str) -> dict[str, set[str]]:
-    """What the modules that a step imports import besides Python's own and ours, and the packages that bring it."""
-    parsed = (ast.parse((ROOT / path).read_text()) for path in imported(ROOT / f"pipelines/{step}.py"))
-    nodes = [node for tree in parsed for node in ast.walk(tree)]
-    named = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-    named += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
-    names = {name.split(".")[0] for name in named} - sys.stdlib_module_names - {"mlops", "pipelines"} | {"psycopg"}
-    makers = packages_distributions()
-    return {name: {re.sub(r"[-_.]+", "-", maker).lower() for maker in makers[name]} for name in names}
-
-
-def test_monitor_has_git_every_library_that_it_imports_and_no_code() -> None:
-    assert lacking() == set()
-    assert copied("monitor") == {"pyproject.toml", "uv.lock"}
-    assert re.search("^FROM git AS monitor$", CONTAINERFILE, re.MULTILINE)
-    assert re.search(r"apt-get install .* git( |$)", stage("git"), re.MULTILINE)
-
-
-def test_library_that_no_group_brings_is_noticed() -> None:
-    assert lacking(CONTAINERFILE.replace("--group service --group ${STORAGE}", "")) == {"psycopg", "sqlalchemy"}
 
 
 def test_command_lines_of_the_manifests_are_understood(image: Image, resources: list[Json]) -> None:
