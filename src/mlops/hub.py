@@ -72,9 +72,9 @@ class Hub:
 
     @property
     def run_url(self) -> str:
-        """The page of the workflow's run."""
-        server, run = os.environ.get("GITHUB_SERVER_URL", "https://github.com"), os.environ.get("GITHUB_RUN_ID", "")
-        return f"{server}/{self.repository.full_name}/actions/runs/{run}"
+        """The page of the workflow's run; of all runs, for a schedule elsewhere."""
+        server, run = os.environ.get("GITHUB_SERVER_URL", "https://github.com"), os.environ.get("GITHUB_RUN_ID")
+        return f"{server}/{self.repository.full_name}/actions" + (f"/runs/{run}" if run else "")
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """One request, for what PyGithub has no words for; the path is below the repository's, or "/users/ann"."""

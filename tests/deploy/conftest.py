@@ -3,6 +3,8 @@
 import copy
 import functools
 import io
+import operator
+import re
 import shutil
 import subprocess
 import tarfile
@@ -18,6 +20,7 @@ import yaml
 from tests.conftest import ROOT
 
 OVERLAYS = ("staging", "production")
+PODS = {"StatefulSet": "spec.template", "CronJob": "spec.jobTemplate.spec.template"}  # where a kind describes its pods
 Json = dict[str, Any]
 
 
@@ -61,13 +64,35 @@ def one(resources: list[Json], kind: str) -> Json:
     return found
 
 
-def pod(resources: list[Json]) -> Json:
-    spec: Json = one(resources, "StatefulSet")["spec"]["template"]["spec"]
+def steps(path: str) -> list[str | int]:
+    """The way to a place such as `spec.ports.0`."""
+    return [int(word) if word.isdigit() else word for word in path.split(".")]
+
+
+def template(resources: list[Json], kind: str) -> Json:
+    found: Json = functools.reduce(operator.getitem, steps(PODS[kind]), one(resources, kind))
+    return found
+
+
+def pod(resources: list[Json], kind: str = "StatefulSet") -> Json:
+    spec: Json = template(resources, kind)["spec"]
     return spec
 
 
-def containers(spec: Json) -> list[Json]:
-    return [*spec["initContainers"], *spec["containers"]]
+def containers(*specs: Json) -> list[Json]:
+    """In the order in which they start."""
+    return [container for spec in specs for container in (*spec["initContainers"], *spec["containers"])]
+
+
+def started(resources: list[Json], target: str) -> list[Json]:
+    """The containers of an image that run its entry point."""
+    found = containers(*(pod(resources, kind) for kind in PODS))
+    return [one for one in found if f"/{target}:" in one["image"] and "command" not in one]
+
+
+def unknown(arguments: list[str], usage: str) -> set[str]:
+    """Options that a command line gives and a program doesn't know."""
+    return {word for word in arguments if word.startswith("--")} - set(re.findall(r"--[\w-]+", usage))
 
 
 def parts(found: Any) -> Iterable[tuple[Any, Any]]:
@@ -92,6 +117,6 @@ def leaves(found: Any, place: str = "") -> dict[str, Any]:
 def put(resources: list[Json], kind: str, path: str, value: Any) -> list[Json]:
     """A copy of the resources with another value at a place of one of them."""
     changed = copy.deepcopy(resources)
-    *folders, last = [int(word) if word.isdigit() else word for word in path.split(".")]
-    functools.reduce(lambda found, word: found[word], folders, one(changed, kind))[last] = value
+    *folders, last = steps(path)
+    functools.reduce(operator.getitem, folders, one(changed, kind))[last] = value
     return changed

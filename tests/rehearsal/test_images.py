@@ -47,11 +47,11 @@ def maintainer(template: Path, tmp_path: Path) -> Iterator[Maintainer]:
         yield Maintainer(github, clone(template, tmp_path / "clone"))
 
 
-def test_change_of_what_an_image_holds_pushes_both_with_their_provenance(maintainer: Maintainer) -> None:
+def test_change_of_what_an_image_holds_pushes_all_with_their_provenance(maintainer: Maintainer) -> None:
     assert maintainer.pushes("uv.lock") == {"image": "success", "image-pass": "success"}
     assert {said["login"] for said in maintainer.noted("login")} == {"ghcr.io"}
     built = {said["build"]: said for said in maintainer.noted("build")}
-    assert set(built) == {"service", "agent"}
+    assert set(built) == {"service", "agent", "monitor"}
     for target, said in built.items():
         name = f"ghcr.io/owner/project/{target}"
         assert said["tags"].split() == [f"{name}:main", f"{name}:{maintainer.main.sha}"]
@@ -70,7 +70,7 @@ def test_change_of_anything_else_builds_nothing(maintainer: Maintainer) -> None:
 def test_started_by_hand_it_builds_what_is_there(maintainer: Maintainer) -> None:
     payload = {"ref": "refs/heads/main", "repository": REPOSITORY}
     assert maintainer.happens("workflow_dispatch", payload, maintainer.main)["image-pass"] == "success"
-    assert len(maintainer.noted("build")) == 2
+    assert len(maintainer.noted("build")) == 3
 
 
 def test_template_itself_pushes_nothing(maintainer: Maintainer) -> None:
@@ -80,11 +80,11 @@ def test_template_itself_pushes_nothing(maintainer: Maintainer) -> None:
 
 def test_private_repository_has_images_without_attestation(maintainer: Maintainer) -> None:
     assert maintainer.pushes("uv.lock", private=True)["image-pass"] == "success"
-    assert len(maintainer.noted("build")) == 2
+    assert len(maintainer.noted("build")) == 3
     assert maintainer.noted("attest") == []
 
 
 def test_target_that_is_missing_fails_the_run(maintainer: Maintainer) -> None:
     maintainer.project.edit("deploy/Containerfile", "AS agent\n", "AS other\n")
     assert maintainer.pushes("uv.lock") == {"image": "failure", "image-pass": "failure"}
-    assert [said["build"] for said in maintainer.noted("build")] == ["service"]
+    assert [said["build"] for said in maintainer.noted("build")] == ["service", "monitor"]
