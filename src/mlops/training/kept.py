@@ -79,8 +79,8 @@ class Kept:
 def _code() -> str:
     """Digest of every module below src/ that is loaded, and of the versions of the libraries."""
     files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
-    source = Path(__file__).parents[2]
-    ours = {name: Path(file).read_bytes() for name, file in files.items() if file and source in Path(file).parents}
+    source = f"{Path(__file__).parents[2]}{os.sep}"
+    ours = {name: Path(file).read_bytes() for name, file in files.items() if file and file.startswith(source)}
     digest = hashlib.sha256(repr([version(name) for name in LIBRARIES]).encode())
     for name in sorted(ours):
         digest.update(f"{name} {len(ours[name])}\n".encode() + ours[name])

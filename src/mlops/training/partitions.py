@@ -41,7 +41,7 @@ def rows(
     }
     keeping = kept if wanted.train_halvings else Kept()  # copies of all data are not worth it
     found = keeping.each(partial(_drawn, schema=schema, limits=limits, wanted=wanted), keys, mapping)
-    drawn = {name: pa.ipc.open_stream(one).read_all() for name, one in zip(files, found, strict=True)}
+    drawn = {name: _unpacked(one) for name, one in zip(files, found, strict=True)}
     train, test = (_side(drawn, md5s, is_test) for is_test in (False, True))
     train.attrs = {"sample": split.told(wanted), **train.attrs}
     return train, test
@@ -58,11 +58,20 @@ def _counted(file: Path, schema: Schema, limits: Prepare) -> bytes:
 
 def _drawn(file: Path, schema: Schema, limits: Prepare, wanted: split.Plan) -> bytes:
     found = split.draw(validate.clean(file, schema), schema, limits, wanted)
-    table = pa.Table.from_pandas(found, preserve_index=False).replace_schema_metadata()
+    return _packed(pa.Table.from_pandas(found, preserve_index=False).replace_schema_metadata())
+
+
+def _packed(table: pa.Table) -> bytes:
+    """As Arrow has it, types to the last unit of time; compressed as one, as columns of few rows are short."""
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as stream:
+    with pa.CompressedOutputStream(sink, "zstd") as packed, pa.ipc.new_stream(packed, table.schema) as stream:
         stream.write_table(table)
     return sink.getvalue().to_pybytes()
+
+
+def _unpacked(content: bytes) -> pa.Table:
+    with pa.CompressedInputStream(pa.BufferReader(content), "zstd") as packed:
+        return pa.ipc.open_stream(packed).read_all()
 
 
 def _side(drawn: dict[str, pa.Table], md5s: Mapping[str, str], is_test: bool) -> pd.DataFrame:

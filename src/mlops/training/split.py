@@ -47,9 +47,9 @@ def periods(rows: pd.DataFrame, schema: Schema, limits: Prepare) -> NDArray[np.i
     """
     if schema.time:
         found = row.local(rows[schema.time], schema.zone).dt.to_period(PERIODS[limits.test_period])
-        return found.astype("int64").to_numpy(np.int64)
+        return np.asarray(found.astype("int64"), np.int64)
     share = row.fraction(row.identity(rows, schema), sample.TEST_SALT)
-    return np.where(share < limits.test_share, CHOSEN, 0).astype(np.int64)
+    return np.where(share < limits.test_share, np.int64(CHOSEN), np.int64(0))
 
 
 def count(rows: pd.DataFrame, schema: Schema, limits: Prepare) -> list[Count]:

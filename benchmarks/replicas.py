@@ -1,0 +1,108 @@
+"""A clone of this repository that holds the bundled months many times over, in files of their own."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from mlops.training import read
+from mlops.workspace import git
+
+ROOT = Path(__file__).parents[1]
+TIME, NEWEST = "time_hour", 2013
+SETTINGS, ONE_LESS, ONE_NEW = "settings alone", "one file less", "one file more"
+IDENTITY = {f"GIT_{who}_{what}": "scale@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+ENVIRONMENT = {**os.environ, **IDENTITY, "UV_PROJECT_ENVIRONMENT": sys.prefix, "PYTHONPATH": ""}
+
+
+@dataclass(frozen=True)
+class Took:
+    """Wall time in seconds, and the peak memory in MiB of the process that held most."""
+
+    seconds: float
+    memory: float
+
+
+@dataclass
+class Project:
+    """The clone at `root`, with `times` as many rows as are bundled; a pull request's changes begin from its HEAD."""
+
+    root: Path
+    times: int = 0
+    trials: int = 0
+
+    def grow(self, times: int) -> None:
+        """Have `times` as many rows, and commit them; the newest month stays the bundled one."""
+        (self.root / "data").mkdir(exist_ok=True)
+        for path in read.partitions(ROOT / "data"):
+            rows = pd.read_parquet(path)
+            for years in range(self.times, times):
+                self._write(rows, years, path.stem[-2:])
+        self.times = times
+        self._commit()
+
+    def pull_request(self, kind: str) -> None:
+        """Change the model's settings as nobody did before; and bring one file of data, or take one away."""
+        git(self.root, "checkout", "--quiet", ".")
+        self.run("dvc", "checkout", "--quiet", "data.dvc")
+        self.trials += 1
+        text = (self.root / "params.yaml").read_text(encoding="utf-8")
+        rate = f"learning_rate: {0.1 + self.trials / 1000}"
+        (self.root / "params.yaml").write_text(text.replace("learning_rate: 0.3", rate), encoding="utf-8")
+        if kind == ONE_NEW:
+            self._write(pd.read_parquet(ROOT / "data/2013-04.parquet"), self.times + self.trials, "04")
+        if kind == ONE_LESS:
+            (self.root / f"data/{NEWEST - self.times + 1}-0{1 + self.trials % 4}.parquet").unlink()
+        if kind != SETTINGS:
+            self.run("dvc", "add", "--quiet", "data")
+
+    def set(self, old: str, new: str) -> None:
+        """Replace text of params.yaml that must be there; the next `grow` commits it."""
+        text = (self.root / "params.yaml").read_text(encoding="utf-8")
+        if old not in text:
+            raise RuntimeError(f"params.yaml no longer holds {old!r}")
+        (self.root / "params.yaml").write_text(text.replace(old, new), encoding="utf-8")
+
+    def run(self, *command: str, **environment: str) -> Took:
+        """Run a command there, and measure it with all processes that it waited for."""
+        log = self.root.with_suffix(".log")
+        begin = time.perf_counter()
+        with log.open("wb") as said:
+            process = subprocess.Popen(
+                command, cwd=self.root, env={**ENVIRONMENT, **environment}, stdout=said, stderr=said
+            )
+            _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise RuntimeError(f"{' '.join(command)}\n{log.read_text(encoding='utf-8')}")
+        return Took(time.perf_counter() - begin, usage.ru_maxrss / 1024)
+
+    def step(self, name: str, *options: str, **environment: str) -> Took:
+        return self.run(sys.executable, "-m", f"pipelines.{name}", *options, **environment)
+
+    def _write(self, rows: pd.DataFrame, years: int, month: str) -> None:
+        """A file of rows as they would have been years earlier."""
+        earlier = rows.assign(**{TIME: rows[TIME] - pd.DateOffset(years=years)})
+        earlier.to_parquet(self.root / f"data/{NEWEST - years}-{month}.parquet", compression="zstd", index=False)
+
+    def _commit(self) -> None:
+        self.run("dvc", "add", "--quiet", "data")
+        self.run("git", "commit", "--quiet", "--all", "--message", f"{self.times} times the rows")
+
+
+@contextmanager
+def project(folder: Path) -> Iterator[Project]:
+    """A clone without data, removed in the end."""
+    git(ROOT, "clone", "--quiet", str(ROOT), str(folder))
+    git(folder, "checkout", "--quiet", "-B", "main")
+    try:
+        yield Project(folder)
+    finally:
+        shutil.rmtree(folder)
