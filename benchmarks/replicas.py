@@ -8,16 +8,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
-from mlops.training import read
 from mlops.workspace import git
 
 ROOT = Path(__file__).parents[1]
 TIME, NEWEST = "time_hour", 2013
-SETTINGS, ONE_LESS, ONE_NEW = "settings alone", "one file less", "one file more"
+SETTINGS, ONE_LESS, ONE_MORE = "settings alone", "one file less", "one file more"
 IDENTITY = {f"GIT_{who}_{what}": "scale@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 ENVIRONMENT = {**os.environ, **IDENTITY, "UV_PROJECT_ENVIRONMENT": sys.prefix, "PYTHONPATH": ""}
 
@@ -32,39 +32,41 @@ class Took:
 
 @dataclass
 class Project:
-    """The clone at `root`, with `times` as many rows as are bundled; a pull request's changes begin from its HEAD."""
+    """The clone at `root`, whose main has `times` as many rows as are bundled (of these every `thinned`-th)."""
 
     root: Path
+    thinned: int = 1
     times: int = 0
     trials: int = 0
 
     def grow(self, times: int) -> None:
         """Have `times` as many rows, and commit them; the newest month stays the bundled one."""
-        (self.root / "data").mkdir(exist_ok=True)
-        for path in read.partitions(ROOT / "data"):
-            rows = pd.read_parquet(path)
+        for month in ("01", "02", "03", "04", "05"):
             for years in range(self.times, times):
-                self._write(rows, years, path.stem[-2:])
+                self._write(years, month)
         self.times = times
-        self._commit()
+        self.run("dvc", "add", "--quiet", "data")
+        self.run("git", "commit", "--quiet", "--all", "--message", f"{times} times the rows")
 
     def pull_request(self, kind: str) -> None:
-        """Change the model's settings as nobody did before; and bring one file of data, or take one away."""
-        git(self.root, "checkout", "--quiet", ".")
-        self.run("dvc", "checkout", "--quiet", "data.dvc")
+        """Change the model's settings as nobody did before; and bring a file of data, or take one away."""
+        self.reset()
         self.trials += 1
-        text = (self.root / "params.yaml").read_text(encoding="utf-8")
-        rate = f"learning_rate: {0.1 + self.trials / 1000}"
-        (self.root / "params.yaml").write_text(text.replace("learning_rate: 0.3", rate), encoding="utf-8")
-        if kind == ONE_NEW:
-            self._write(pd.read_parquet(ROOT / "data/2013-04.parquet"), self.times + self.trials, "04")
+        self.set("learning_rate: 0.3", f"learning_rate: {0.1 + self.trials / 1000}")
+        if kind == ONE_MORE:
+            self._write(self.times + self.trials, "04")
         if kind == ONE_LESS:
-            (self.root / f"data/{NEWEST - self.times + 1}-0{1 + self.trials % 4}.parquet").unlink()
+            self._file(self.times - 1, f"0{1 + self.trials % 4}").unlink()
         if kind != SETTINGS:
             self.run("dvc", "add", "--quiet", "data")
 
+    def reset(self) -> None:
+        """Back to what is committed."""
+        git(self.root, "checkout", "--quiet", ".")
+        self.run("dvc", "checkout", "--quiet", "--force", "data.dvc")
+
     def set(self, old: str, new: str) -> None:
-        """Replace text of params.yaml that must be there; the next `grow` commits it."""
+        """Replace text of params.yaml that must be there; `grow` commits it."""
         text = (self.root / "params.yaml").read_text(encoding="utf-8")
         if old not in text:
             raise RuntimeError(f"params.yaml no longer holds {old!r}")
@@ -87,22 +89,28 @@ class Project:
     def step(self, name: str, *options: str, **environment: str) -> Took:
         return self.run(sys.executable, "-m", f"pipelines.{name}", *options, **environment)
 
-    def _write(self, rows: pd.DataFrame, years: int, month: str) -> None:
-        """A file of rows as they would have been years earlier."""
-        earlier = rows.assign(**{TIME: rows[TIME] - pd.DateOffset(years=years)})
-        earlier.to_parquet(self.root / f"data/{NEWEST - years}-{month}.parquet", compression="zstd", index=False)
+    def _file(self, years: int, month: str) -> Path:
+        return self.root / f"data/{NEWEST - years}-{month}.parquet"
 
-    def _commit(self) -> None:
-        self.run("dvc", "add", "--quiet", "data")
-        self.run("git", "commit", "--quiet", "--all", "--message", f"{self.times} times the rows")
+    def _write(self, years: int, month: str) -> None:
+        """A month's rows, as they would have been years earlier."""
+        rows = bundled(month).iloc[:: self.thinned]
+        self._file(years, month).parent.mkdir(exist_ok=True)
+        earlier = rows.assign(**{TIME: rows[TIME] - pd.DateOffset(years=years)})
+        earlier.to_parquet(self._file(years, month), compression="zstd", index=False)
+
+
+@cache
+def bundled(month: str) -> pd.DataFrame:
+    return pd.read_parquet(ROOT / f"data/{NEWEST}-{month}.parquet")
 
 
 @contextmanager
-def project(folder: Path) -> Iterator[Project]:
+def project(folder: Path, thinned: int) -> Iterator[Project]:
     """A clone without data, removed in the end."""
     git(ROOT, "clone", "--quiet", str(ROOT), str(folder))
     git(folder, "checkout", "--quiet", "-B", "main")
     try:
-        yield Project(folder)
+        yield Project(folder, thinned)
     finally:
         shutil.rmtree(folder)
