@@ -19,6 +19,10 @@ ROOT = Path(__file__).parents[1]
 TIME, NEWEST = "time_hour", 2013
 SETTINGS, ONE_LESS, ONE_MORE = "settings alone", "one file less", "one file more"
 IDENTITY = {f"GIT_{who}_{what}": "scale@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+LAUNCH = """import os, subprocess, sys  # small, as a process counts what the one had that started it
+_, status, used = os.wait4(subprocess.Popen(sys.argv[1:]).pid, 0)
+print(used.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))"""
 ENVIRONMENT = {**os.environ, **IDENTITY, "UV_PROJECT_ENVIRONMENT": sys.prefix, "PYTHONPATH": ""}
 
 
@@ -74,17 +78,14 @@ class Project:
 
     def run(self, *command: str, **environment: str) -> Took:
         """Run a command there, and measure it with all processes that it waited for."""
-        log = self.root.with_suffix(".log")
         begin = time.perf_counter()
-        with log.open("wb") as said:
-            process = subprocess.Popen(
-                command, cwd=self.root, env={**ENVIRONMENT, **environment}, stdout=said, stderr=said
-            )
-            _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise RuntimeError(f"{' '.join(command)}\n{log.read_text(encoding='utf-8')}")
-        return Took(time.perf_counter() - begin, usage.ru_maxrss / 1024)
+        done = subprocess.run(
+            [sys.executable, "-S", "-c", LAUNCH, *command],
+            cwd=self.root, env={**ENVIRONMENT, **environment}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(command)}\n{done.stdout}\n{done.stderr}")
+        return Took(time.perf_counter() - begin, int(done.stdout.split()[-1]) / 1024)
 
     def step(self, name: str, *options: str, **environment: str) -> Took:
         return self.run(sys.executable, "-m", f"pipelines.{name}", *options, **environment)

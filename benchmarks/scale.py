@@ -6,6 +6,7 @@ Replicas are files of their own, so 100 times are 500 partitions. What is compar
 import statistics
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,14 @@ def measure(quick: bool) -> tuple[list[Claim], dict[str, Any]]:
         if quick:
             clone.set("trees: 100", "trees: 10")
             clone.set("trainings: 5", "trainings: 2")
+            clone.set("resamples: 2000", "resamples: 200")
         for times in TIMES[: 1 if quick else 3]:
             clone.grow(times)
             monitored = monitor(MONITORED * times // clone.thinned)
             found[f"{times}x"] = steps(clone) | experiments(clone, 1 if quick else TRIALS) | score(clone) | monitored
-    return claims(found), {"took": found}
+    return claims(found), {
+        size: {name: [asdict(one) for one in trials] for name, trials in table.items()} for size, table in found.items()
+    }
 
 
 def steps(clone: Project) -> Table:
@@ -76,7 +80,7 @@ def monitor(rows: int) -> Table:
 
 def claims(found: dict[str, Table]) -> list[Claim]:
     """The ratios that are promised, then everything that was measured."""
-    least, most = list(found)[0], list(found)[-1]
+    least, most = next(iter(found)), list(found)[-1]
     many = {kind: middle(found[most], f"experiment, {kind}") for kind in (SETTINGS, ONE_LESS, ONE_MORE)}
     grown = {kind: many[kind] / middle(found[least], f"experiment, {kind}") for kind in (SETTINGS, ONE_LESS)}
     promised = [
