@@ -55,14 +55,14 @@ class Kept:
         """
         places = {file: self._place(key) for file, key in keys.items()}
         new = {file: None for file, place in places.items() if not (place and place.is_file())}
-        self.asked.update(places)
-        self.read.update(new)
         fresh = iter(mapping(make, list(new)))
         for file, place in places.items():
-            entry = None if file in new or not place else _entry(place)
+            self.asked.add(file)
+            entry = _entry(place) if place and file not in new else None
             if entry is not None:
                 yield entry
                 continue
+            self.read.add(file)
             made: Made = next(fresh) if file in new else make(file)
             if place and isinstance(made, bytes):
                 _write(place, made)
