@@ -21,16 +21,17 @@ SETTINGS, ONE_LESS, ONE_MORE = "settings alone", "one file less", "one file more
 IDENTITY = {f"GIT_{who}_{what}": "scale@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 LAUNCH = """import os, subprocess, sys  # small, as a process counts what the one had that started it
 _, status, used = os.wait4(subprocess.Popen(sys.argv[1:]).pid, 0)
-print(used.ru_maxrss)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss)
 sys.exit(os.waitstatus_to_exitcode(status))"""
 ENVIRONMENT = {**os.environ, **IDENTITY, "UV_PROJECT_ENVIRONMENT": sys.prefix, "PYTHONPATH": ""}
 
 
 @dataclass(frozen=True)
 class Took:
-    """Wall time in seconds, and the peak memory in MiB of the process that held most."""
+    """Wall time and processor time in seconds, and the peak memory in MiB of the process that held most."""
 
     seconds: float
+    processor: float
     memory: float
 
 
@@ -85,7 +86,8 @@ class Project:
         )  # fmt: skip
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)}\n{done.stdout}\n{done.stderr}")
-        return Took(time.perf_counter() - begin, int(done.stdout.split()[-1]) / 1024)
+        processor, memory = done.stdout.split()[-2:]
+        return Took(time.perf_counter() - begin, float(processor), int(memory) / 1024)
 
     def step(self, name: str, *options: str, **environment: str) -> Took:
         return self.run(sys.executable, "-m", f"pipelines.{name}", *options, **environment)

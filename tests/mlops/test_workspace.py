@@ -30,9 +30,7 @@ def test_a_run_anew_tells_its_steps_to_believe_nothing_that_is_kept(tmp_path: Pa
     (tmp_path / "data").write_text("1")
     (tmp_path / "artifacts").mkdir()
     for words in (["init", "--no-scm"], ["add", "data"]):
-        subprocess.run(
-            ["dvc", *words, "--quiet"], cwd=tmp_path, check=True, env={**os.environ, "DVC_NO_ANALYTICS": "1"}
-        )
+        subprocess.run(["dvc", *words, "--quiet"], cwd=tmp_path, check=True)
     side, heard = Workspace(tmp_path, "HEAD", tmp_path), list[str]()
     side.reproduce("look", heard.append)
     assert (tmp_path / "told").read_text() == "\n"
