@@ -7,8 +7,8 @@ from pathlib import Path
 
 from mlops import params
 from mlops.contract import Partition, decode, save
-from mlops.training import partitions
 from mlops.training.kept import Kept
+from mlops.training.partitions import Partitions
 from problem.schema import SCHEMA
 
 
@@ -16,7 +16,7 @@ def main(root: Path = Path()) -> None:
     limits, kept = params.load(root).prepare, Kept.of(root)
     known = decode(dict[str, Partition], (root / "artifacts/profile.json").read_bytes(), "artifacts/profile.json")
     md5s = {name: part.md5 for name, part in known.items()}
-    train, test = partitions.rows(root / "data", md5s, SCHEMA, limits, kept)
+    train, test = Partitions(root / "data", md5s, SCHEMA, limits, kept).sides()
     print(kept)
     save(root / "artifacts/train.parquet", train.to_parquet(index=False, compression="zstd"))
     save(root / "artifacts/test.parquet", test.to_parquet(index=False, compression="zstd"))

@@ -1,9 +1,10 @@
 """Training and test rows of a data folder: one file in memory at a time, and only those that are new.
 
-Gives what `split.split` gives of all rows at once.
+What comes of it is, byte for byte, what `split.split` gives of all rows at once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -18,38 +19,64 @@ from mlops.params import Prepare
 from mlops.training import sample, split, validate
 from mlops.training.kept import Kept, MapLike
 
-Sides = tuple[pd.DataFrame, pd.DataFrame]
 
+@dataclass(frozen=True)
+class Partitions:
+    """The files of `folder` that `md5s` names; `mapping` looks at those of which nothing is kept."""
 
-def rows(
-    folder: Path, md5s: Mapping[str, str], schema: Schema, limits: Prepare, kept: Kept, mapping: MapLike = map
-) -> Sides:
-    """Training rows, with one boolean column a sample (``sample 0``, ...), and test rows, capped by hash.
+    folder: Path
+    md5s: Mapping[str, str]
+    schema: Schema
+    limits: Prepare
+    kept: Kept
+    mapping: MapLike = map
 
-    ``attrs["data"]`` names the files (of `md5s`: their MD5 by name) that gave any, ``attrs["sample"]`` of the training
-    rows what the samples were taken from.
-    """
-    files = {name: folder / name for name in md5s}
-    by: list[Any] = [limits.test_period, limits.test_share]
-    keys = {file: ["count", md5s[name], *by] for name, file in files.items()}
-    made = kept.each(partial(_counted, schema=schema, limits=limits), keys, mapping)
-    counts = {name: decode(list[split.Count], one, name) for name, one in zip(files, made, strict=True)}
-    wanted = split.plan(chain(*counts.values()), schema, limits)
-    keys = {
-        file: ["rows", md5s[name], *by, limits.samples, wanted.train_halvings, _tested(counts[name], wanted)]
-        for name, file in files.items()
-    }
-    keeping = kept if wanted.train_halvings else Kept()  # copies of all data are not worth it
-    found = keeping.each(partial(_drawn, schema=schema, limits=limits, wanted=wanted), keys, mapping)
-    drawn = {name: _unpacked(one) for name, one in zip(files, found, strict=True)}
-    train, test = (_side(drawn, md5s, is_test) for is_test in (False, True))
-    train.attrs = {"sample": split.told(wanted), **train.attrs}
-    return train, test
+    def sides(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Training rows, with one boolean column a sample (``sample 0``, ...), and test rows, capped by hash.
 
+        ``attrs["data"]`` names the files that gave any, with their MD5; ``attrs["sample"]`` of the training rows says
+        what the samples were taken from.
+        """
+        counts = self._counts()
+        wanted = split.plan(chain(*counts), self.schema, self.limits)
+        train, test = list[pa.Table](), list[pa.Table]()
+        for table in self._drawn(counts, wanted):
+            for side, is_test in ((train, False), (test, True)):
+                side.append(table.filter(pc.equal(table[split.TEST], is_test)))
+        marks = [f"{sample.MARK}{number}" for number in range(self.limits.samples)]
+        return self._frame(train, marks, sample=split.told(wanted)), self._frame(test, [])
 
-def _tested(counts: list[split.Count], wanted: split.Plan) -> list[int]:
-    """What of the test concerns a file: nothing where none of its rows are in the test's period, whichever that is."""
-    return [wanted.test, wanted.test_halvings] if any(one.period == wanted.test for one in counts) else []
+    def _counts(self) -> list[list[split.Count]]:
+        """What a plan must know of each file."""
+        make = partial(_counted, schema=self.schema, limits=self.limits)
+        keys = {self.folder / name: ["count", md5, *self._by] for name, md5 in self.md5s.items()}
+        return [decode(list[split.Count], one, "a count") for one in self.kept.each(make, keys, self.mapping)]
+
+    def _drawn(self, counts: list[list[split.Count]], wanted: split.Plan) -> Iterator[pa.Table]:
+        """What the plan takes of each file; where the test is doesn't matter to one that has no row of it."""
+        make = partial(_drawn, schema=self.schema, limits=self.limits, wanted=wanted)
+        tested = [any(one.period == wanted.test for one in count) for count in counts]
+        by = [*self._by, self.limits.samples, wanted.train_halvings]
+        keys = {
+            self.folder / name: ["rows", md5, *by, [wanted.test, wanted.test_halvings] if test else []]
+            for (name, md5), test in zip(self.md5s.items(), tested, strict=True)
+        }
+        kept = self.kept if wanted.train_halvings else Kept()  # copies of all data are not worth it
+        yield from map(_unpacked, kept.each(make, keys, self.mapping))
+
+    @property
+    def _by(self) -> list[Any]:
+        """What says of a row whether it is in the test."""
+        return [self.limits.test_period, self.limits.test_share]
+
+    def _frame(self, parts: list[pa.Table], marks: list[str], **about: Any) -> pd.DataFrame:
+        """All rows of one side; `marks` stay, behind the columns of the files."""
+        table = pa.concat_tables(parts, promote_options="permissive").combine_chunks()
+        names = [name for name in table.column_names if not name.startswith(sample.MARK)]
+        rows: pd.DataFrame = table.select([*names, *marks]).to_pandas(split_blocks=True, self_destruct=True)
+        files = zip(self.md5s.items(), parts, strict=True)
+        rows.attrs.update(**about, data={name: md5 for (name, md5), part in files if len(part)})
+        return rows
 
 
 def _counted(file: Path, schema: Schema, limits: Prepare) -> bytes:
@@ -72,17 +99,3 @@ def _packed(table: pa.Table) -> bytes:
 def _unpacked(content: bytes) -> pa.Table:
     with pa.CompressedInputStream(pa.BufferReader(content), "zstd") as packed:
         return pa.ipc.open_stream(packed).read_all()
-
-
-def _side(drawn: dict[str, pa.Table], md5s: Mapping[str, str], is_test: bool) -> pd.DataFrame:
-    """All rows of one side, and in `attrs` the files that they come from; the training's marks are its last columns."""
-    parts = {
-        name: table.filter(table[split.TEST] if is_test else pc.invert(table[split.TEST])).drop_columns(split.TEST)
-        for name, table in drawn.items()
-    }
-    table = pa.concat_tables(parts.values(), promote_options="permissive").combine_chunks()
-    marks = [name for name in table.column_names if name.startswith(sample.MARK)]
-    side = table.select([name for name in table.column_names if name not in marks] + ([] if is_test else marks))
-    rows: pd.DataFrame = side.to_pandas(split_blocks=True, self_destruct=True)
-    rows.attrs["data"] = {name: md5s[name] for name, part in parts.items() if len(part)}
-    return rows

@@ -112,7 +112,7 @@ def is_test(rows: pd.DataFrame, schema: Schema, limits: Prepare) -> NDArray[np.b
 
 
 def split(rows: pd.DataFrame, schema: Schema, limits: Prepare) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Training rows, marked, and test rows, where these are all rows. `partitions.split` does it file by file."""
+    """Training rows, marked, and test rows, where these are all rows; `Partitions.sides` does it file by file."""
     wanted = plan(count(rows, schema, limits), schema, limits)
     drawn = draw(rows, schema, limits, wanted)
     marks = [name for name in drawn if str(name).startswith(sample.MARK)]

@@ -8,8 +8,9 @@ import pytest
 from mlops import rows as row
 from mlops.contract import BadInput, Schema, column
 from mlops.params import Prepare
-from mlops.training import partitions, read, sample, validate
+from mlops.training import read, sample, validate
 from mlops.training.kept import Kept
+from mlops.training.partitions import Partitions
 
 COLUMNS = {
     "x": column("number", "input", missing=True, low=0, outliers="drop"),
@@ -77,7 +78,7 @@ def whole(folder, schema, limits):
 
 def by_file(folder, schema, limits, kept):
     md5s = {file.name: read.md5(file) for file in read.partitions(folder)}
-    sides = partitions.rows(folder, md5s, schema, limits, kept)
+    sides = Partitions(folder, md5s, schema, limits, kept).sides()
     return tuple(side.to_parquet(index=False, compression="zstd") for side in sides)
 
 
