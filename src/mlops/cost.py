@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 BEGAN = ".dvc/tmp/began"  # touched by .github/actions/setup
-KEPT = {"cache": (".dvc/cache",), "storage": (".dvc/storage", ".dvc/seed")}
+KEPT = {"cache": (".dvc/cache",), "storage in git": (".dvc/storage", ".dvc/seed")}
 MEGABYTE = 1_000_000
 KNOWN = " partitions known"
 
@@ -32,7 +32,7 @@ class Reused:
 
 
 def line(root: Path, reused: str) -> str:
-    """For the summary of a workflow, such as ``Cost: 1.4 minutes; base from cache; cache 14 MB, storage 12 MB.``"""
+    """For the summary of a workflow, such as ``Cost: 1.4 minutes; base from cache; cache 14 MB, storage in git 12 MB.``"""
     began = root / BEGAN
     minutes = [f"{(time.time() - began.stat().st_mtime) / 60:.1f} minutes"] if began.exists() else []
     sizes = {name: size([root / place for place in places]) for name, places in KEPT.items()}

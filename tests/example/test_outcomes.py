@@ -69,7 +69,7 @@ def logs(finished: list[Finished]) -> str:
 
 def cost(finished: list[Finished]) -> str:
     """What the experiment's summary says that it found made already, beside its minutes and bytes."""
-    said = r"Cost: \d+\.\d minutes; (.*); cache [1-9]\d* MB, storage [1-9]\d* MB\."
+    said = r"Cost: \d+\.\d minutes; (.*); cache [1-9]\d* MB, storage in git [1-9]\d* MB\."
     return str(re.findall(said, finished[0].outcome.summary)[-1])
 
 

@@ -35,7 +35,7 @@ def test_the_line_says_minutes_since_the_setup_hits_and_bytes_each_file_once(tmp
         (tmp_path / place).mkdir(parents=True)
         (tmp_path / place / "one").write_bytes(bytes(size))
     os.link(tmp_path / ".dvc/cache/files/one", tmp_path / ".dvc/cache/files/other")
-    assert cost.line(tmp_path, "base from cache") == "Cost: base from cache; cache 14 MB, storage 12 MB."
+    assert cost.line(tmp_path, "base from cache") == "Cost: base from cache; cache 14 MB, storage in git 12 MB."
     (tmp_path / ".dvc/tmp").mkdir()
     (tmp_path / cost.BEGAN).touch()
     os.utime(tmp_path / cost.BEGAN, (0, time.time() - 84))
@@ -50,6 +50,6 @@ def test_every_summary_ends_with_the_cost_where_there_is_a_workflow(tmp_path, mo
     console.summary("### Better\n")
     console.summary("### Worse\n", "base from cache")
     assert (tmp_path / "summary").read_text() == (
-        "### Better\n\nCost: nothing from a cache; cache 0 MB, storage 0 MB.\n\n"
-        "### Worse\n\nCost: base from cache; cache 0 MB, storage 0 MB.\n\n"
+        "### Better\n\nCost: nothing from a cache; cache 0 MB, storage in git 0 MB.\n\n"
+        "### Worse\n\nCost: base from cache; cache 0 MB, storage in git 0 MB.\n\n"
     )
