@@ -32,7 +32,7 @@ class Reused:
 
 
 def line(root: Path, reused: str) -> str:
-    """For the summary of a workflow, such as ``Cost: 1.4 minutes; base from cache; cache 14 MB, storage in git 12 MB.``"""
+    """For a summary, such as ``Cost: 1.4 minutes; base from cache; cache 14 MB, storage in git 12 MB.``"""
     began = root / BEGAN
     minutes = [f"{(time.time() - began.stat().st_mtime) / 60:.1f} minutes"] if began.exists() else []
     sizes = {name: size([root / place for place in places]) for name, places in KEPT.items()}
