@@ -4,7 +4,7 @@ What comes of it is, byte for byte, what `split.split` gives of all rows at once
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -61,7 +61,7 @@ class Partitions:
             self.folder / name: ["rows", md5, *by, [wanted.test, wanted.test_halvings] if test else []]
             for (name, md5), test in zip(self.md5s.items(), tested, strict=True)
         }
-        kept = self.kept if wanted.train_halvings else Kept()  # copies of all data are not worth it
+        kept = self.kept if wanted.train_halvings else replace(self.kept, folder=None)  # a copy of all data is no gain
         yield from map(_unpacked, kept.each(make, keys, self.mapping))
 
     @property

@@ -90,7 +90,9 @@ def test_files_one_by_one_give_the_bytes_of_the_whole_table_kept_or_not(data, sc
     wanted, store = whole(data, schema, limits), Kept(tmp_path, "code")
     assert by_file(data, schema, limits, Kept()) == wanted
     assert by_file(data, schema, limits, store) == wanted
-    assert by_file(data, schema, limits, store) == wanted
+    again = Kept(tmp_path, "code")
+    assert by_file(data, schema, limits, again) == wanted
+    assert len(again.read) == (4 if limits.sample_rows is None else 0)  # what is taken whole isn't kept
 
 
 @pytest.mark.parametrize(("sample_rows", "read"), [(100, {"4.parquet", "5.parquet"}), (150, None)])
