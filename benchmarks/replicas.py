@@ -17,7 +17,7 @@ from mlops.workspace import git
 
 ROOT = Path(__file__).parents[1]
 TIME, NEWEST = "time_hour", 2013
-SETTINGS, ONE_LESS, ONE_MORE = "settings alone", "one file less", "one file more"
+SETTINGS, ONE_LESS, ONE_MORE = (f"experiment, {kind}" for kind in ("settings alone", "one file less", "one file more"))
 IDENTITY = {f"GIT_{who}_{what}": "scale@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 LAUNCH = """import os, subprocess, sys  # small, as a process counts what the one had that started it
 _, status, used = os.wait4(subprocess.Popen(sys.argv[1:]).pid, 0)
