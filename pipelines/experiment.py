@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mlops import console
 from mlops.contract import BadInput, save
+from mlops.cost import Reused
 from mlops.judging import experiment, report
 from mlops.judging.record import Failure
 
@@ -21,10 +22,12 @@ def main(options: argparse.Namespace, root: Path) -> int:
         base = options.base or experiment.default_base(root)
         request = experiment.Request(root, base, options.sample, options.accept_incomparable)
         with console.progress() as say:
+            reused = Reused(say)
             if options.warm:
-                experiment.warm(request, say)
+                experiment.warm(request, reused)
+                console.summary("### The base of pull requests is in the cache", str(reused))
                 return 0
-            found = experiment.run(request, say)
+            found = experiment.run(request, reused)
     except (experiment.Failed, BadInput) as error:
         console.fail(str(error))
         save(folder / "comparison.json", Failure(version=1, failed=str(error)[:4000]))
@@ -32,7 +35,7 @@ def main(options: argparse.Namespace, root: Path) -> int:
     text = report.render(found)
     save(folder / "comparison.json", found)
     save(folder / "report.md", text.encode())
-    console.summary(text)
+    console.summary(text, str(reused))
     if not options.quiet:
         console.show(text)
     return 0 if found.decision.accepted or options.no_gate else 1

@@ -5,23 +5,19 @@ Stage ``prepare``: data/, artifacts/profile.json -> artifacts/train.parquet, art
 
 from pathlib import Path
 
-import pandas as pd
-
 from mlops import params
 from mlops.contract import Partition, decode, save
-from mlops.training import split, validate
+from mlops.training.kept import Kept
+from mlops.training.partitions import Partitions
 from problem.schema import SCHEMA
 
 
 def main(root: Path = Path()) -> None:
-    limits = params.load(root).prepare
+    limits, kept = params.load(root).prepare, Kept.of(root)
     known = decode(dict[str, Partition], (root / "artifacts/profile.json").read_bytes(), "artifacts/profile.json")
-    parts = {name: validate.clean(root / "data" / name, SCHEMA) for name in known}
-    rows = pd.concat(parts, names=["file"])
-    train, test = split.split(rows, SCHEMA, limits)
-    for side in (train, test):
-        used = side.index.unique("file")
-        side.attrs["data"] = {name: known[name].md5 for name in used}
+    md5s = {name: part.md5 for name, part in known.items()}
+    train, test = Partitions(root / "data", md5s, SCHEMA, limits, kept).sides()
+    print(kept)
     save(root / "artifacts/train.parquet", train.to_parquet(index=False, compression="zstd"))
     save(root / "artifacts/test.parquet", test.to_parquet(index=False, compression="zstd"))
 

@@ -8,12 +8,14 @@ from pathlib import Path
 from mlops import params
 from mlops.contract import save
 from mlops.training import validate
+from mlops.training.kept import Kept
 from problem.schema import SCHEMA
 
 
 def main(root: Path = Path()) -> None:
-    limits = params.load(root).validate
-    found = validate.folder(root / "data", SCHEMA, limits.max_dropped)
+    limits, kept = params.load(root).validate, Kept.of(root)
+    found = validate.folder(root / "data", SCHEMA, limits.max_dropped, kept)
+    print(kept)
     save(root / "artifacts/profile.json", found)
     save(
         root / "artifacts/validation.json",

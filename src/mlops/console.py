@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from mlops import cost
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -73,12 +75,12 @@ def show(markdown: str) -> None:
         print(markdown)
 
 
-def summary(markdown: str) -> None:
-    """Append to the summary of the workflow's run, where there is a workflow."""
+def summary(markdown: str, reused: str = "nothing from a cache") -> None:
+    """Append to the summary of the workflow's run, where there is a workflow, and what the job has cost so far."""
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if path:
         with Path(path).open("a", encoding="utf-8") as file:
-            file.write(markdown)
+            file.write(f"{markdown.rstrip()}\n\n{cost.line(Path(), reused)}\n\n")
 
 
 def output(name: str, value: str) -> None:

@@ -41,10 +41,7 @@ def reproduce(root: Path, revision: str, say: Callable[[str, str], None]) -> Rep
 
 
 def _train(side: Workspace, say: Callable[[str, str], None]) -> None:
-    environment = {**side.environment(), "PYTHONHASHSEED": HASH_SEEDS[side.name]}
-    side.run(["dvc", "pull", "--quiet", "data.dvc"], environment)  # as `--force` would run before `--pull`
-    command = ["dvc", "repro", "--force", "--no-run-cache", "train"]
-    side.run(command, environment, lambda stage: say(side.name, stage))
+    side.reproduce_anew("train", lambda stage: say(side.name, stage), PYTHONHASHSEED=HASH_SEEDS[side.name])
 
 
 def _locked(folder: Path) -> dict[str, Any]:

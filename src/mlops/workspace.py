@@ -21,6 +21,7 @@ from mlops.contract import BadInput
 
 LOST = re.compile(r"missing data 'source': (.+)")
 STARTED = re.compile(r"^(?:Running stage|Stage) '(\w+)'(.*)")
+KNOWN = re.compile(r"^\d+ of \d+ partitions known$")  # what a step says that didn't read all of the data
 
 
 class StepFailed(Exception):
@@ -136,7 +137,7 @@ class Workspace:
         return prefix
 
     def reproduce(self, stage: str, started: Callable[[str], None] = _quiet) -> None:
-        """`dvc repro` up to `stage`, data pulled where it is missing; `started` hears of each stage that runs.
+        """`dvc repro` up to `stage`, data pulled where it is missing; `started` as in `run`.
 
         Where the last run here ended well with the same params there is nothing to ask DVC.
         """
@@ -149,6 +150,12 @@ class Workspace:
                 raise StepFailed("\n".join([*self._lost(str(error)), str(error)])) from None
             mark.write_text(state, encoding="utf-8")
 
+    def reproduce_anew(self, stage: str, started: Callable[[str], None] = _quiet, **environment: str) -> None:
+        """Every stage up to `stage`: nothing that was made before, by whom ever, is believed."""
+        variables = {**self.environment(), "KEPT": "no", **environment}
+        self.run(["dvc", "pull", "--quiet", "data.dvc"], variables)  # as `--force` would run before `--pull`
+        self.run(["dvc", "repro", "--force", "--no-run-cache", stage], variables, started)
+
     def _lost(self, said: str) -> Iterator[str]:
         """What is missing of data that DVC found neither here nor in its remote, and the commands that mend it."""
         config = configparser.ConfigParser(interpolation=None)
@@ -160,7 +167,7 @@ class Workspace:
             yield "Whoever has it runs `nox -s storage -- push`. Here, `nox -s storage -- pull` brings what is there."
 
     def run(self, command: list[str], environment: dict[str, str], started: Callable[[str], None] = _quiet) -> None:
-        """Run a command in the folder.
+        """Run a command in the folder; `started` hears of each stage, and of how many partitions it knew.
 
         Raises
         ------
@@ -176,6 +183,8 @@ class Workspace:
                 stage = STARTED.match(line)
                 if stage and "skipping" not in stage[2]:
                     started(stage[1])
+                elif KNOWN.match(line):
+                    started(line.rstrip())
         if process.returncode:
             raise StepFailed("\n".join(_errors(lines)))
 

@@ -1,6 +1,7 @@
 """deploy.yml and rollback.yml, run by act in the sandbox: the days of one project, whose tests build on each other."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,6 +109,7 @@ def test_the_release_has_model_description_and_card_and_the_summary_tells_them(t
     assert "# Model v1.0.0" in summary
     assert "prod: v1.0.0 (model#prod#1)" in summary
     assert summary.count("| golden rows | yes |") == 2
+    assert len(re.findall(r"^Cost: \d+\.\d minutes; nothing from a cache; cache ", summary, re.MULTILINE)) == 5
 
 
 def test_main_itself_holds_nothing_of_it(team: Team) -> None:

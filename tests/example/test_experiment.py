@@ -1,6 +1,7 @@
 """`nox -s experiment` on the real flights: what counts as the head, what is trained, what a failure says."""
 
 import json
+import re
 import shutil
 from typing import Any
 
@@ -41,6 +42,7 @@ def test_new_data_is_compared_on_rows_that_neither_side_trained_on(project: Proj
     shutil.copy(project.root / "live/2013-06.parquet", project.root / "data/2013-06.parquet")
     done = project.experiment()
     assert done.returncode in (0, 1), done.stderr
+    assert re.search(r"head: [0-5] of 6 partitions known", done.stderr)
     found = comparison(project)
     schema = json.loads((ROOT / "src/mlops/judging/comparison.schema.json").read_bytes())
     jsonschema.validate(found, schema)

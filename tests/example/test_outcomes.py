@@ -67,6 +67,12 @@ def logs(finished: list[Finished]) -> str:
     return "\n".join(one.outcome.log for one in finished)
 
 
+def cost(finished: list[Finished]) -> str:
+    """What the experiment's summary says that it found made already, beside its minutes and bytes."""
+    said = r"Cost: \d+\.\d minutes; (.*); cache [1-9]\d* MB, storage in git [1-9]\d* MB\."
+    return str(re.findall(said, finished[0].outcome.summary)[-1])
+
+
 def only_comment(author: Author, number: int) -> str:
     comments = author.github.api.comments(number)
     assert len(comments) == 1
@@ -76,6 +82,7 @@ def only_comment(author: Author, number: int) -> str:
 def test_push_to_main_trains_the_base_into_mains_cache(author: Author) -> None:
     assert results(author.warmed) == {"experiment.yml": "success", "report.yml": "skipped"}
     assert list((author.github.folder / "cache/main/runs").iterdir())
+    assert cost(author.warmed) == "base trained, 0 of 5 partitions known"
 
 
 def test_better_model_is_accepted_with_a_comment_and_main_trains_no_base_again(author: Author) -> None:
@@ -85,6 +92,8 @@ def test_better_model_is_accepted_with_a_comment_and_main_trains_no_base_again(a
     assert "head: train" in logs(finished)
     assert "base: train" not in logs(finished)
     assert "CML watermark experiment" in only_comment(author, number)
+    assert finished[0].outcome.summary.startswith("### Better: log loss")
+    assert cost(finished) == "base from cache, all partitions known"
 
 
 def test_worse_model_is_refused_and_still_has_its_report(author: Author) -> None:
@@ -231,8 +240,3 @@ def test_push_is_refused_without_the_right(name: str, pushed: bool, author: Auth
     done = job.run("git", "push", "origin", f"HEAD:refs/heads/by-{name}", **environment)
     assert (done.returncode == 0) == pushed, done.stderr
     assert ("denied to github-actions[bot]" in done.stderr) != pushed
-
-
-def test_summary_of_the_run_holds_the_report(author: Author) -> None:
-    experiment = next(one for one in author.github.finished if one.workflow == "experiment.yml" and one.outcome.summary)
-    assert experiment.outcome.summary.lstrip().startswith("### ")

@@ -44,15 +44,15 @@ def seeded_by(seed: str) -> list[Edit]:
 
 PICKING = """import mlops.training.split
 
-whole = mlops.training.split.split
+whole = mlops.training.split.draw
 
 
-def picked(rows, schema, limits):
-    train, test = whole(rows, schema, limits)
-    return train, test[test["carrier"] != "UA"]
+def picked(rows, schema, limits, wanted):
+    drawn = whole(rows, schema, limits, wanted)
+    return drawn[~drawn["sample test"] | (drawn["carrier"] != "UA")]
 
 
-mlops.training.split.split = picked
+mlops.training.split.draw = picked
 CARRIERS = ("""
 
 

@@ -38,7 +38,7 @@ def test_bundle_is_rebuilt_with_the_same_hashes(project: Project) -> None:
     assert "live/2013-09.parquet: differs" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["drift", "experiment", "faults", "rehearsal", "serving", "swap", "verdict"])
+@pytest.mark.parametrize("name", ["drift", "experiment", "faults", "rehearsal", "scale", "serving", "swap", "verdict"])
 def test_benchmark_runs_in_its_quick_form(name: str, project: Project) -> None:
     project.must("dvc", "pull", "--quiet", "data.dvc")
     done = project.run("python", "-m", f"benchmarks.{name}", "--quick", "--json", "claims.json")

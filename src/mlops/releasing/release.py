@@ -91,10 +91,7 @@ def merged(root: Path, known: Registry, champion: str | None) -> list[str]:
 
 def train(side: Workspace, say: Say) -> None:
     """Every stage anew: neither dvc.lock nor a cache, which a pull request may have written, is believed."""
-    environment = side.environment()
-    side.run(["dvc", "pull", "--quiet", "data.dvc"], environment)
-    command = ["dvc", "repro", "--force", "--no-run-cache", LAST]
-    side.run(command, environment, lambda stage: say("candidate", stage))
+    side.reproduce_anew(LAST, lambda stage: say("candidate", stage))
 
 
 def compare(root: Path, version: str, commit: str, candidate: Workspace, say: Say) -> Comparison:

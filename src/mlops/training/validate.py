@@ -1,18 +1,22 @@
 """Data against the schema: everything that is wrong at once, and what the rules dropped or let pass."""
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-from mlops.contract import BadInput, Partition, Schema
+from mlops.contract import BadInput, Partition, Schema, decode, encode
 from mlops.training import profile, read, rules
+from mlops.training.kept import Kept, MapLike
 
 MOST_ERRORS = 20
 
 
-def folder(path: Path, schema: Schema, max_dropped: float) -> dict[str, Partition]:
-    """Check every partition of a folder; keys are the files' names.
+def folder(
+    path: Path, schema: Schema, max_dropped: float, kept: Kept | None = None, mapping: MapLike = map
+) -> dict[str, Partition]:
+    """Check every partition of a folder; keys are the files' names. Those in `kept` are not read again.
 
     Raises
     ------
@@ -21,11 +25,13 @@ def folder(path: Path, schema: Schema, max_dropped: float) -> dict[str, Partitio
     """
     errors: list[str] = []
     found: dict[str, Partition] = {}
-    for file in read.partitions(path):
-        try:
-            found[str(file.relative_to(path))] = _partition(file, schema, max_dropped)
-        except BadInput as error:
-            errors += str(error).splitlines()
+    keys = {file: ["profile", read.md5(file), max_dropped] for file in read.partitions(path)}
+    made = (kept or Kept()).each(partial(_checked, schema=schema, max_dropped=max_dropped), keys, mapping)
+    for file, one in zip(keys, made, strict=True):
+        if isinstance(one, BadInput):
+            errors += str(one).splitlines()
+        else:
+            found[str(file.relative_to(path))] = decode(Partition, one, str(file))
     if errors:
         more = len(errors) - MOST_ERRORS
         raise BadInput("\n".join(errors[:MOST_ERRORS] + ([f"... and {more} more"] if more > 0 else [])))
@@ -36,6 +42,14 @@ def clean(path: Path, schema: Schema) -> pd.DataFrame:
     """The rows of one partition that no rule drops."""
     rows, _ = read.partition(path, schema)
     return rows.loc[rules.kept(rows, schema)]
+
+
+def _checked(file: Path, schema: Schema, max_dropped: float) -> bytes | BadInput:
+    """What is known of a file, or what is wrong with it: so that others are still looked at, wherever that is done."""
+    try:
+        return encode(_partition(file, schema, max_dropped))
+    except BadInput as error:
+        return error
 
 
 def _partition(file: Path, schema: Schema, max_dropped: float) -> Partition:
