@@ -5,7 +5,7 @@ Stage ``validate``: data/ -> artifacts/validation.json, artifacts/profile.json
 
 from pathlib import Path
 
-from mlops import params
+from mlops import engine, params
 from mlops.contract import save
 from mlops.training import validate
 from mlops.training.kept import Kept
@@ -13,8 +13,9 @@ from problem.schema import SCHEMA
 
 
 def main(root: Path = Path()) -> None:
-    limits, kept = params.load(root).validate, Kept.of(root)
-    found = validate.folder(root / "data", SCHEMA, limits.max_dropped, kept)
+    known, kept = params.load(root), Kept.of(root)
+    with engine.opened(known.engine) as mapping:
+        found = validate.folder(root / "data", SCHEMA, known.validate.max_dropped, kept, mapping)
     print(kept)
     save(root / "artifacts/profile.json", found)
     save(

@@ -4,8 +4,9 @@ import os
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import ExitStack, contextmanager
+from functools import cache, partial
+from itertools import chain, islice
 from operator import call
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["local", "dask"]
 ADDRESS = "DASK_SCHEDULER_ADDRESS"
+SWITCH = "ENGINE"  # `local` in the environment of a tree whose code the cluster doesn't have
 AHEAD = 4  # items in flight for each worker: as long as one is slow, the others don't run dry
 A = TypeVar("A")
 B = TypeVar("B")
@@ -29,7 +31,7 @@ class Map(Protocol):
 
 @contextmanager
 def opened(kind: Kind, address: str | None = None) -> Iterator[Map]:
-    """A map, for as long as the block lasts.
+    """A map, for as long as the block lasts; a cluster is met, or made, for the first item that there is.
 
     Parameters
     ----------
@@ -41,11 +43,11 @@ def opened(kind: Kind, address: str | None = None) -> Iterator[Map]:
     BadInput
         Dask isn't installed, or nobody answers at the address.
     """
-    if kind == "local":
+    if os.environ.get(SWITCH, kind) == "local":
         yield map
         return
-    with _client(address or os.environ.get(ADDRESS)) as client:
-        yield partial(_mapped, client)
+    with ExitStack() as block:
+        yield partial(_mapped, cache(lambda: block.enter_context(_client(address or os.environ.get(ADDRESS)))))
 
 
 @contextmanager
@@ -66,12 +68,17 @@ def _client(address: str | None) -> Iterator["Client"]:
         yield client
 
 
-def _mapped(client: "Client", function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
+def _mapped(wanted: Callable[[], "Client"], function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
     """Few items at a time are on their way, so that neither they nor their results fill a memory.
 
     What a worker had when it died others do again. The function, and with it what it carries, such as a model, goes
     over once; being the result of a task, it comes back where it is lost.
     """
+    items = iter(items)
+    first = list(islice(items, 1))
+    if not first:
+        return
+    client = wanted()
     import cloudpickle  # which knows how to send what a step defines, too
     import dask
     from distributed import KilledWorker
@@ -80,7 +87,7 @@ def _mapped(client: "Client", function: Callable[[A], B], items: Iterable[A]) ->
         held = client.submit(pickle.loads, cloudpickle.dumps(function), pure=False)
     coming: deque[Callable[[], B]] = deque()
     try:
-        for item in items:
+        for item in chain(first, items):
             coming.append(client.submit(call, held, item, pure=False).result)
             if len(coming) >= AHEAD * len(client.nthreads()):
                 yield coming.popleft()()

@@ -124,6 +124,7 @@ class Workspace:
                 max(1, (os.cpu_count() or 2) // 2)
             ),  # two sides that want all cores stall each other
             "DVC_NO_ANALYTICS": "true",
+            "ENGINE": "local",  # the workers of a cluster have other code
         }
 
     def _own_environment(self) -> Path:

@@ -74,12 +74,27 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "0.3s"}),
         pytest.raises(BadInput, match=r"^tcp://127.0.0.1:1: no scheduler of Dask answers .*DASK_SCHEDULER_ADDRESS"),
-        engine.opened("dask"),
+        engine.opened("dask") as mapping,
     ):
-        pytest.fail("opened")
+        next(mapping(str, [1]))
+
+
+def test_a_cluster_is_not_looked_for_where_there_is_nothing_to_do(monkeypatch):
+    monkeypatch.setenv(engine.ADDRESS, "tcp://127.0.0.1:1")
+    with engine.opened("dask") as mapping:
+        assert list(mapping(str, [])) == []
 
 
 def test_dask_that_is_not_installed_is_asked_for(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(BadInput, match=r"engine is dask, but .*`uv sync --group dask`"), engine.opened("dask"):
-        pytest.fail("opened")
+    with (
+        pytest.raises(BadInput, match=r"engine is dask, but .*`uv sync --group dask`"),
+        engine.opened("dask") as mapping,
+    ):
+        next(mapping(str, [1]))
+
+
+def test_a_tree_whose_code_a_cluster_does_not_have_runs_here(monkeypatch):
+    monkeypatch.setenv(engine.SWITCH, "local")
+    with engine.opened("dask", "tcp://127.0.0.1:1") as mapping:
+        assert list(mapping(str, [1])) == ["1"]

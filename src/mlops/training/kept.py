@@ -8,20 +8,20 @@ import configparser
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
 from mlops.contract import encode
+from mlops.engine import Map
 
 FOLDER = "partitions"
 SWITCH = "KEPT"  # `no` in the environment of a run that must believe nothing that was made before
 LIBRARIES = ("numpy", "pandas", "pyarrow")
 DIGEST = hashlib.sha256().digest_size
 Made = TypeVar("Made")
-MapLike = Callable[..., Iterable[Any]]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Kept:
         return cls(None if os.environ.get(SWITCH) == "no" else cache / FOLDER, _code())
 
     def each(
-        self, make: Callable[[Path], Made], keys: Mapping[Path, Any], mapping: MapLike = map
+        self, make: Callable[[Path], Made], keys: Mapping[Path, Any], mapping: Map = map
     ) -> Iterator[bytes | Made]:
         """`make(file)` for every file of `keys`, in their order, by `mapping` where it isn't kept.
 
@@ -55,7 +55,7 @@ class Kept:
         """
         places = {file: self._place(key) for file, key in keys.items()}
         new = {file: None for file, place in places.items() if not (place and place.is_file())}
-        fresh = iter(mapping(make, list(new)))
+        fresh = mapping(make, list(new))
         for file, place in places.items():
             self.asked.add(file)
             entry = _entry(place) if place and file not in new else None

@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlops.contract import Schema, decode, encode
+from mlops.engine import Map
 from mlops.params import Prepare
 from mlops.training import sample, split, validate
-from mlops.training.kept import Kept, MapLike
+from mlops.training.kept import Kept
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Partitions:
     schema: Schema
     limits: Prepare
     kept: Kept
-    mapping: MapLike = map
+    mapping: Map = map
 
     def sides(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Training rows, with one boolean column a sample (``sample 0``, ...), and test rows, capped by hash.

@@ -7,14 +7,15 @@ from pathlib import Path
 import pandas as pd
 
 from mlops.contract import BadInput, Partition, Schema, decode, encode
+from mlops.engine import Map
 from mlops.training import profile, read, rules
-from mlops.training.kept import Kept, MapLike
+from mlops.training.kept import Kept
 
 MOST_ERRORS = 20
 
 
 def folder(
-    path: Path, schema: Schema, max_dropped: float, kept: Kept | None = None, mapping: MapLike = map
+    path: Path, schema: Schema, max_dropped: float, kept: Kept | None = None, mapping: Map = map
 ) -> dict[str, Partition]:
     """Check every partition of a folder; keys are the files' names. Those in `kept` are not read again.
 
