@@ -16,11 +16,12 @@ import pandas as pd
 from mlops.workspace import git
 
 ROOT = Path(__file__).parents[1]
-TIME, NEWEST = "time_hour", 2013
+TIME, NEWEST, MONTHS = "time_hour", 2013, ("01", "02", "03", "04", "05")
 SETTINGS, ONE_LESS, ONE_MORE = (f"experiment, {kind}" for kind in ("settings alone", "one file less", "one file more"))
 IDENTITY = {f"GIT_{who}_{what}": "scale@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 LAUNCH = """import os, subprocess, sys  # small, as a process counts what the one had that started it
-_, status, used = os.wait4(subprocess.Popen(sys.argv[1:]).pid, 0)
+child = subprocess.Popen(sys.argv[1:])
+_, status, used = os.wait4(child.pid, 0)
 print(used.ru_utime + used.ru_stime, used.ru_maxrss)
 sys.exit(os.waitstatus_to_exitcode(status))"""
 ENVIRONMENT = {**os.environ, **IDENTITY, "UV_PROJECT_ENVIRONMENT": sys.prefix, "PYTHONPATH": ""}
@@ -46,12 +47,16 @@ class Project:
 
     def grow(self, times: int) -> None:
         """Have `times` as many rows, and commit them; the newest month stays the bundled one."""
-        for month in ("01", "02", "03", "04", "05"):
+        for month in MONTHS:
             for years in range(self.times, times):
                 self._write(years, month)
         self.times = times
         self.run("dvc", "add", "--quiet", "data")
         self.run("git", "commit", "--quiet", "--all", "--message", f"{times} times the rows")
+
+    @property
+    def files(self) -> list[Path]:
+        return sorted((self.root / "data").glob("*.parquet"))
 
     def pull_request(self, kind: str) -> None:
         """Change the model's settings as nobody did before; and bring a file of data, or take one away."""
