@@ -116,6 +116,7 @@ def bundled(month: str) -> pd.DataFrame:
 @contextmanager
 def project(folder: Path, thinned: int) -> Iterator[Project]:
     """A clone without data, removed in the end."""
+    subprocess.run(["dvc", "pull", "--quiet", "data.dvc", "live.dvc"], cwd=ROOT, check=True)
     git(ROOT, "clone", "--quiet", str(ROOT), str(folder))
     git(folder, "checkout", "--quiet", "-B", "main")
     try:
