@@ -33,7 +33,7 @@ def measure(quick: bool) -> tuple[list[Claim], dict[str, Any]]:
         sizes = TIMES[: 1 if quick else 3]
         for times in sizes:
             clone.grow(times)
-            monitored = monitor(MONITORED * times // clone.thinned)
+            monitored = {} if quick else monitor(MONITORED * times)  # in short by `drift`
             trials = [KINDS[1:]] if quick else [KINDS] * TRIALS
             made = scoring.scored(clone, 1 if quick else TRIALS, times == sizes[-1])
             found[f"{times}x"] = steps(clone) | made | experiments(clone, trials) | monitored
