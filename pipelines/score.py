@@ -18,6 +18,7 @@ from mlops.scoring.places import Place
 SCRATCH, NEEDED = ".dvc/tmp/score", ("model.onnx", "model.json")
 HOW = "not configured: set the variables SCORE_INPUT and SCORE_OUTPUT to a folder, s3://, az:// or gs:// each"
 MOST_ERRORS = 20
+AT_ONCE = 2  # files: one is read or written while the model works on the other
 
 
 def main(options: argparse.Namespace, root: Path) -> None:
@@ -35,7 +36,8 @@ def main(options: argparse.Namespace, root: Path) -> None:
     graph, info = ((folder / name).read_bytes() for name in NEEDED)
     job = score.Job(version, graph, info, source, target, options.batch)
     done = []
-    with engine.opened(params.load(root).engine) as mapping, console.bar("partitions", len(parts)) as said:
+    here = engine.opened(params.load(root).engine, threads=AT_ONCE)
+    with here as mapping, console.bar("partitions", len(parts)) as said:
         for one in mapping(job.score, parts):
             said(1)
             done.append(one)

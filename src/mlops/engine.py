@@ -4,6 +4,7 @@ import os
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 from itertools import chain, islice
@@ -30,7 +31,7 @@ class Map(Protocol):
 
 
 @contextmanager
-def opened(kind: Kind, address: str | None = None) -> Iterator[Map]:
+def opened(kind: Kind, address: str | None = None, threads: int = 1) -> Iterator[Map]:
     """A map, for as long as the block lasts; a cluster is met, or made, for the first item that there is.
 
     Parameters
@@ -38,13 +39,18 @@ def opened(kind: Kind, address: str | None = None) -> Iterator[Map]:
     address
         Of Dask's scheduler; default: DASK_SCHEDULER_ADDRESS, and without it a process for each of this machine's cores.
 
+    threads
+        Items at a time in this process, for work that leaves the interpreter to others.
+
     Raises
     ------
     BadInput
         Dask isn't installed, or nobody answers at the address.
     """
     if os.environ.get(SWITCH, kind) == "local":
-        yield map
+        with ThreadPoolExecutor(threads) as pool:
+            yield map if threads == 1 else pool.map
+            pool.shutdown(cancel_futures=True)
         return
     with ExitStack() as block:
         yield partial(_mapped, cache(lambda: block.enter_context(_client(address or os.environ.get(ADDRESS)))))
