@@ -80,10 +80,12 @@ def claims(small: dict[str, list[Took]], large: dict[str, list[Took]], size: str
 def _predicted(found: dict[str, list[Took]], files: int) -> list[Claim]:
     """On paper: workers share the files, and one scheduler hands them out, one after the other."""
     local, each = median(one.seconds for one in found[FILES]), overhead()
-    a_file = local / files
+    a_file = median(one.processor for one in found[FILES]) / files
     return [
         Claim("score, Dask with 2 workers on these 2 cores / local, s", found[CLUSTER][0].seconds / local),
         Claim("    Dask's own time a file, ms", 1000 * each),
-        Claim(f"    on paper: {WORKERS} workers, such files, times one", float(np.minimum(WORKERS, a_file / each))),
+        Claim(
+            f"    on paper: {WORKERS} workers, such files, times one worker", float(np.minimum(WORKERS, a_file / each))
+        ),
         Claim(f"    on paper: s a file from which on it is {WORKERS} times", WORKERS * each),
     ]
