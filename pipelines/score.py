@@ -36,8 +36,8 @@ def main(options: argparse.Namespace, root: Path) -> None:
     graph, info = ((folder / name).read_bytes() for name in NEEDED)
     job = score.Job(version, graph, info, source, target, options.batch)
     done = []
-    here = engine.opened(params.load(root).engine, threads=AT_ONCE)
-    with here as mapping, console.bar("partitions", len(parts)) as said:
+    kind = params.load(root).engine
+    with engine.opened(kind, threads=AT_ONCE) as mapping, console.bar("partitions", len(parts)) as said:
         for one in mapping(job.score, parts):
             said(1)
             done.append(one)

@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from mlops import console
+from mlops import console, trees
 from mlops.contract import save
 from mlops.releasing import local
 from mlops.workspace import git
@@ -34,19 +34,19 @@ def main(root: Path = Path()) -> int:
         right = _told(github.happen("push", github.api.push_event("main"), base, LEFT_OUT)) == ["success", "success"]
         stand = local.served(root.resolve(), str(github.origin), "prod", Path(folder) / "stand")
         with stand as found, Client(found.url) as client:
-            right &= _pull_request(root, github, base, LEAKS, Path(folder)) == "failure"
-            right &= _pull_request(root, github, base, HELPS, Path(folder)) == "success"
+            right &= _pull_request(root, github, base, LEAKS) == "failure"
+            right &= _pull_request(root, github, base, HELPS) == "success"
             right &= _merge(github, client, "v1.1.0")
             right &= _retrain(github, client, Summer(root.resolve(), github, found))
             right &= _rollback(github, client, "v1.1.0")
     return int(not right)
 
 
-def _pull_request(root: Path, github: Sandbox, base: Pushed, change: tuple[str, str, str, str], folder: Path) -> str:
+def _pull_request(root: Path, github: Sandbox, base: Pushed, change: tuple[str, str, str, str]) -> str:
     """Open a pull request, and show the head of the comment that it gets; how experiment.yml ended."""
     branch, file, old, new = change
     console.say(f"\nPull request {branch}: {file}: {old} -> {new}")
-    head = github.push(root, _changed(root, file, old, new, folder / "index"), branch, base)
+    head = github.push(root, _changed(root, file, old, new), branch, base)
     number, finished = open_pull_request(github, head, without=LEFT_OUT)
     text = str(github.api.comments(number)[0]["body"])
     path = root / "experiment/demo" / f"{branch}.md"
@@ -104,14 +104,10 @@ def _told(finished: list[Finished]) -> list[str]:
     return [one.outcome.conclusion for one in ran]
 
 
-def _changed(root: Path, file: str, old: str, new: str, index: Path) -> str:
+def _changed(root: Path, file: str, old: str, new: str) -> str:
     """Tree of the last commit with a text of one file replaced."""
     text = git(root, "show", f"HEAD:{file}").replace(old, new) + "\n"
-    index.with_suffix(".text").write_text(text, encoding="utf-8")
-    blob = git(root, "hash-object", "-w", str(index.with_suffix(".text")))
-    git(root, "read-tree", "HEAD", GIT_INDEX_FILE=str(index))
-    git(root, "update-index", "--cacheinfo", f"100644,{blob},{file}", GIT_INDEX_FILE=str(index))
-    return git(root, "write-tree", GIT_INDEX_FILE=str(index))
+    return trees.changed(root, "HEAD", {file: trees.blob(root, text)})
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What a job cost: minutes since it began, what it found made already, and the bytes that it and the project keep."""
 
 import os
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from pathlib import Path
 BEGAN = ".dvc/tmp/began"  # touched by .github/actions/setup
 KEPT = {"cache": (".dvc/cache",), "storage in git": (".dvc/storage", ".dvc/seed")}
 MEGABYTE = 1_000_000
-KNOWN = " partitions known"
+KNOWN = re.compile(r"^\d+ of \d+ partitions known$")  # what a step says that didn't read all of the data
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Reused:
         if not self.heard:
             return "nothing to train"
         base = "base trained" if ("base", "train") in self.heard else "base from cache"
-        known = [step for _, step in self.heard if step.endswith(KNOWN)]
-        return f"{base}, {min(known, key=_count, default='all' + KNOWN)}"
+        known = [step for _, step in self.heard if KNOWN.match(step)]
+        return f"{base}, {min(known, key=_count, default='all partitions known')}"
 
 
 def line(root: Path, reused: str) -> str:

@@ -38,7 +38,6 @@ def opened(kind: Kind, address: str | None = None, threads: int = 1) -> Iterator
     ----------
     address
         Of Dask's scheduler; default: DASK_SCHEDULER_ADDRESS, and without it a process for each of this machine's cores.
-
     threads
         Items at a time in this process, for work that leaves the interpreter to others.
 
@@ -48,8 +47,10 @@ def opened(kind: Kind, address: str | None = None, threads: int = 1) -> Iterator
         Dask isn't installed, or nobody answers at the address.
     """
     if os.environ.get(SWITCH, kind) == "local":
-        with ThreadPoolExecutor(threads) as pool:
+        pool = ThreadPoolExecutor(threads)
+        try:
             yield map if threads == 1 else pool.map
+        finally:
             pool.shutdown(cancel_futures=True)
         return
     with ExitStack() as block:

@@ -18,10 +18,10 @@ import yaml
 
 from mlops import pointers
 from mlops.contract import BadInput
+from mlops.cost import KNOWN
 
 LOST = re.compile(r"missing data 'source': (.+)")
 STARTED = re.compile(r"^(?:Running stage|Stage) '(\w+)'(.*)")
-KNOWN = re.compile(r"^\d+ of \d+ partitions known$")  # what a step says that didn't read all of the data
 
 
 class StepFailed(Exception):

@@ -1,6 +1,7 @@
 """A map is the same here and on a cluster of separate processes, also where some of them die."""
 
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,19 @@ def test_the_local_map_makes_one_at_a_time():
     with engine.opened("local") as mapping:
         found = mapping(lambda number: seen.append(number) or number, range(3))
         assert (next(found), seen) == (0, [0])
+
+
+def test_what_waits_for_a_thread_is_left_where_the_block_fails():
+    begun = []
+
+    def interrupted():
+        with engine.opened("local", threads=2) as mapping:
+            next(mapping(lambda number: begun.append(number) or time.sleep(0.05), range(50)))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert len(begun) < 10
 
 
 def test_results_come_in_the_order_of_the_items_and_few_are_on_their_way(mapping):

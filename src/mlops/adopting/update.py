@@ -7,7 +7,6 @@ file .template says which commit was brought last, and before the first time a t
 """
 
 import ast
-import os
 import re
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from mlops import params
+from mlops import params, trees
 from mlops.adopting import example, write
 from mlops.contract import BadInput, Strict
 from mlops.workspace import git
@@ -78,7 +77,7 @@ class Update:
         values = merged(*(_text(self.root, commit, "params.yaml") for commit in ("HEAD", self.old, self.new)))
         record = yaml.safe_dump({"url": self.url, "commit": self.new}, sort_keys=False)
         texts = {"params.yaml": values, RECORD: f"# Kept by `nox -s update`.\n{record}"}
-        return self._side(self.new, {name: _blob(self.root, text) for name, text in texts.items()})
+        return self._side(self.new, {name: trees.blob(self.root, text) for name, text in texts.items()})
 
     def _side(self, commit: str, blobs: dict[str, str]) -> str:
         """The tree of a template's commit, cut to the machinery, with these blobs by path."""
@@ -87,17 +86,8 @@ class Update:
         for name in example.CUT:
             if text := _text(self.root, commit, name):
                 cut = _own_problem(example.cut(name, text), _text(self.root, "HEAD", name))
-                blobs[name] = _blob(self.root, cut)
-        entries = [word for name, blob in blobs.items() for word in ("--cacheinfo", f"100644,{blob},{name}")]
-        index = Path(git(self.root, "rev-parse", "--absolute-git-dir")) / f"index.update.{os.getpid()}"
-        try:
-            git(self.root, "read-tree", commit, GIT_INDEX_FILE=str(index))
-            words = ("rm", "-r", "--cached", "--force", "--quiet", "--ignore-unmatch", "--")
-            git(self.root, *words, *leaving, GIT_INDEX_FILE=str(index))
-            git(self.root, "update-index", "--add", *entries, GIT_INDEX_FILE=str(index))
-            return git(self.root, "write-tree", GIT_INDEX_FILE=str(index))
-        finally:
-            index.unlink(missing_ok=True)
+                blobs[name] = trees.blob(self.root, cut)
+        return trees.changed(self.root, commit, blobs, leaving)
 
 
 def find(root: Path, url: str | None, revision: str) -> Update:
@@ -160,10 +150,6 @@ def _begun(root: Path, new: str, known: Record | None) -> str:
 def _text(root: Path, commit: str, name: str) -> str:
     """A file's text; empty where there is none."""
     return git(root, "show", f"{commit}:{name}") + "\n" if git(root, "ls-tree", commit, name) else ""
-
-
-def _blob(root: Path, text: str) -> str:
-    return git(root, "hash-object", "-w", "--stdin", given=text)
 
 
 def _leaving(root: Path, commit: str) -> tuple[str, ...]:

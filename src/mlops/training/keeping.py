@@ -1,6 +1,5 @@
 """What a search leaves in git: a DVC experiment a trial, and the winner as a change of params.yaml."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from mlops import workspace
+from mlops import trees, workspace
 from mlops.contract import BadInput, encode
 from mlops.training import words
 from mlops.training.search import Trial
@@ -36,20 +35,18 @@ def experiments(root: Path, trials: Sequence[Trial], seed: int) -> list[str]:
     are left out, as no trial has seen it.
     """
     head, tree, text = git(root, "rev-parse", "HEAD"), workspace.snapshot(root), (root / "params.yaml").read_text()
-    index = Path(git(root, "rev-parse", "--absolute-git-dir")) / f"index.search.{os.getpid()}"
     names = []
-    try:
-        for trial in trials:
-            files = {
-                "params.yaml": change(text, trial.settings),
-                "search/dvc.yaml": "metrics: [trial.json]\n",
-                "search/trial.json": encode(_shown(trial)).decode(),
-            }
-            commit = _commit(root, head, tree, files, index, f"search: {words.settings(trial)}")
-            names.append(f"search-{seed}-{trial.number:02}")
-            git(root, "update-ref", f"refs/exps/{head[:2]}/{head[2:]}/{names[-1]}", commit)
-    finally:
-        index.unlink(missing_ok=True)
+    for trial in trials:
+        files = {
+            "params.yaml": change(text, trial.settings),
+            "search/dvc.yaml": "metrics: [trial.json]\n",
+            "search/trial.json": encode(_shown(trial)).decode(),
+        }
+        blobs = {path: trees.blob(root, content) for path, content in files.items()}
+        made = trees.changed(root, tree, blobs, without=["artifacts/metrics.json"])
+        commit = git(root, "commit-tree", made, "-p", head, "-m", f"search: {words.settings(trial)}")
+        names.append(f"search-{seed}-{trial.number:02}")
+        git(root, "update-ref", f"refs/exps/{head[:2]}/{head[2:]}/{names[-1]}", commit)
     return names
 
 
@@ -61,17 +58,6 @@ def _block(node: yaml.Node | None) -> yaml.MappingNode:
     if not isinstance(node, yaml.MappingNode) or node.flow_style:
         raise BadInput(f"params.yaml: {'.'.join(BLOCK)} must be a block with one key a line, to write settings to")
     return node
-
-
-def _commit(root: Path, head: str, tree: str, files: Mapping[str, str], index: Path, message: str) -> str:
-    """A commit on `head` of a tree with other files."""
-    aside = {"GIT_INDEX_FILE": str(index)}
-    git(root, "read-tree", tree, **aside)
-    git(root, "update-index", "--force-remove", "artifacts/metrics.json", **aside)
-    blobs = {path: git(root, "hash-object", "-w", "--stdin", given=text) for path, text in files.items()}
-    listed = "".join(f"100644 {blob}\t{path}\n" for path, blob in blobs.items())
-    git(root, "update-index", "--add", "--index-info", given=listed, **aside)
-    return git(root, "commit-tree", git(root, "write-tree", **aside), "-p", head, "-m", message)
 
 
 def _shown(trial: Trial) -> dict[str, Any]:
