@@ -3,6 +3,7 @@
 import configparser
 import hashlib
 import io
+import json
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,16 @@ from mlops.cost import KNOWN
 
 LOST = re.compile(r"missing data 'source': (.+)")
 STARTED = re.compile(r"^(?:Running stage|Stage) '(\w+)'(.*)")
+WAIT = """\
+import importlib, json, runpy, sys
+name = sys.argv[1]
+importlib.import_module(name)
+given = sys.stdin.read()
+if given:
+    del sys.modules[name]
+    sys.argv[1:] = json.loads(given)
+    runpy.run_module(name, run_name="__main__")
+"""
 
 
 class StepFailed(Exception):
@@ -186,8 +198,29 @@ class Workspace:
                     started(stage[1])
                 elif KNOWN.match(line):
                     started(line.rstrip())
-        if process.returncode:
-            raise StepFailed("\n".join(_errors(lines)))
+        _check(process, lines)
+
+    @contextmanager
+    def waiting(self, module: str, environment: dict[str, str]) -> Iterator[Callable[..., None]]:
+        """Start `python -m module`; it imports all it needs, and runs once the function is called with its arguments.
+
+        The function raises as `run` does. If it is never called, the module never runs.
+        """
+        with subprocess.Popen(
+            ["python", "-c", WAIT, module], cwd=self.folder, env=environment, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        ) as process:  # fmt: skip
+
+            def run(*arguments: str | Path) -> None:
+                said, _ = process.communicate(json.dumps([str(argument) for argument in arguments]))
+                _check(process, said.splitlines())
+
+            yield run
+
+
+def _check(process: "subprocess.Popen[str]", lines: list[str]) -> None:
+    if process.returncode:
+        raise StepFailed("\n".join(_errors(lines)))
 
 
 def fingerprint(folder: Path, last: str) -> dict[str, Any]:

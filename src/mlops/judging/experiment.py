@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import yaml
@@ -23,6 +23,7 @@ SCRATCH = ".dvc/tmp/experiment"
 BASE = ".dvc/cache/experiment/base"  # in the folder that the workflows keep
 JUDGE_PARAMS = ("judge", "prepare", "validate")
 Say = Callable[[str, str], None]
+T = TypeVar("T")
 
 
 class Failed(Exception):
@@ -80,15 +81,16 @@ def run(request: Request, say: Say) -> Comparison:
     before, after = (workspace.fingerprint(side.folder, "train") for side in (base, head))
     if before == after:
         return gate.without_training("unchanged", facts, [])
-    _train(base, head, request, say)
-    moved = {name for name in {*before, *after} if before.get(name) != after.get(name)}
-    test = _test_rows(base, head, moved, say)
-    if "data" not in moved and test.read_bytes() != (base.folder / "artifacts/test.parquet").read_bytes():
-        facts = _flagged(facts, "test rows: other ones than the base's, although data.dvc is the same")
-    save(scratch / "facts.json", msgspec.structs.replace(facts, released=_released(root, test)))
-    say("judge", "compare")
-    command = ["python", "-m", "pipelines.compare", str(base.folder), str(head.folder), str(test), str(scratch)]
-    _step("judge", lambda: base.run(command, base.environment()))
+    environment = _step("base", base.environment)
+    with base.waiting("pipelines.compare", environment) as compare:  # what it imports is there once the sides are
+        _train(base, head, request, say)
+        moved = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+        test = _test_rows(base, head, moved, say)
+        if "data" not in moved and test.read_bytes() != (base.folder / "artifacts/test.parquet").read_bytes():
+            facts = _flagged(facts, "test rows: other ones than the base's, although data.dvc is the same")
+        save(scratch / "facts.json", msgspec.structs.replace(facts, released=_released(root, test)))
+        say("judge", "compare")
+        _step("judge", lambda: compare(base.folder, head.folder, test, scratch))
     return decode(Comparison, (scratch / "comparison.json").read_bytes(), "comparison.json")
 
 
@@ -165,9 +167,9 @@ def _reproduce(side: Workspace, stage: str, say: Say) -> None:
     _step(side.name, lambda: side.reproduce(stage, lambda started: say(side.name, started)))
 
 
-def _step(name: str, action: Callable[[], None]) -> None:
+def _step(name: str, action: Callable[[], T]) -> T:
     try:
-        action()
+        return action()
     except StepFailed as error:
         raise Failed(name, str(error)) from None
 
