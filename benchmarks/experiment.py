@@ -8,13 +8,12 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.claims import Claim, main
+from benchmarks.claims import Claim, main, scratch
 from mlops.workspace import git
 
 ROOT = Path(__file__).parents[1]
@@ -24,7 +23,7 @@ RATES = ("0.1", "0.2", "0.25", "0.15", "0.12")
 
 
 def measure(quick: bool) -> tuple[list[Claim], dict[str, Any]]:
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch() as folder:
         clone = Path(folder) / "clone"
         git(ROOT, "clone", "--quiet", str(ROOT), str(clone))
         _run(clone, ["dvc", "pull", "--quiet"])

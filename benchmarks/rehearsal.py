@@ -5,12 +5,11 @@ Both find the base's trainings in DVC's cache, as pull requests do where main ha
 
 import statistics
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.claims import Claim, main
+from benchmarks.claims import Claim, main, scratch
 from benchmarks.experiment import ENVIRONMENT, EXPERIMENT, ROOT
 from mlops.workspace import git
 from rehearsal.sandbox import Sandbox, open_pull_request, sandbox
@@ -21,7 +20,7 @@ LEFT_OUT = ("checks.yml", "deploy.yml", "image.yml")
 
 def measure(quick: bool) -> tuple[list[Claim], dict[str, Any]]:
     seconds: dict[str, list[float]] = {"experiment alone": [], "event to comment": []}
-    with tempfile.TemporaryDirectory() as folder, sandbox(Path(folder) / "sandbox") as github:
+    with scratch() as folder, sandbox(Path(folder) / "sandbox") as github:
         clone = Path(folder) / "clone"
         git(ROOT, "clone", "--quiet", str(ROOT), str(clone))
         subprocess.run(["dvc", "pull", "--quiet"], cwd=clone, check=True)

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -168,10 +167,11 @@ class Sandbox:
         }  # fmt: skip
 
     def _checkout(self, sha: str) -> Path:
-        """A checkout for act to read workflow files from."""
+        """A checkout for act to read workflow files from, and no other file."""
         folder = self.folder / "trees" / sha
         if not folder.exists():
-            subprocess.run(["git", "clone", "--quiet", "--no-checkout", str(self.origin), str(folder)], check=True)
+            git(self.folder, "clone", "--quiet", "--shared", "--no-checkout", str(self.origin), str(folder))
+            git(folder, "sparse-checkout", "set", "--no-cone", "/.github/")
             git(folder, "checkout", "--quiet", "--detach", sha)
         return folder
 
