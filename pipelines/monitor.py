@@ -2,8 +2,8 @@
 
 Not a stage (reads the store, tags and the clock): STORE_URL, ALERT_URLS -> FOLDER/monitor.json, summary.md, page.html;
 and monitor.json into the store, for the service's status page.
-Ends with 0 whatever it finds, also where nothing is configured; with 1 where the store can't be read or an alert isn't
-delivered.
+Ends with 0 whatever it finds, also where nothing is configured; with 1 where the store can't be read or
+written, or an alert isn't delivered.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import msgspec
 from mlops import console, params
 from mlops.hub import Hub
 from mlops.releasing import registry, release
-from mlops.store import Store
+from mlops.store import Store, needed
 from mlops.watching import alerts, check, summary
 from mlops.watching.baseline import ARTIFACTS, Baseline
 from pipelines.challenge import rival
@@ -28,8 +28,7 @@ HOW = "not configured: set STORE_URL to the store that the service writes, sqlit
 
 def main(options: argparse.Namespace, root: Path) -> int:
     if not os.environ.get("STORE_URL"):
-        console.summary(f"{HOW}\n")
-        console.say(HOW)
+        console.tell(HOW)
         return 0
     limits, store, now = params.load(root), Store.connect(os.environ["STORE_URL"]), datetime.now(UTC)
     owner = alerts.owner(limits.monitor.owner, root / ".github/CODEOWNERS")
@@ -43,8 +42,9 @@ def main(options: argparse.Namespace, root: Path) -> int:
     if hub and found.decision.action == "retrain":
         console.say(hub.start("retrain.yml", reason=found.decision.reasons[0][:200]))
     told, places = alerts.of(found, hub.run_url if hub else ""), os.environ.get("ALERT_URLS", "")
-    failed = alerts.deliver(told, places, f"{now:%Y-%m-%d}", store)
-    store.remember(now, (options.folder / "monitor.json").read_bytes())
+    with needed():
+        failed = alerts.deliver(told, places, f"{now:%Y-%m-%d}", store)
+        store.remember(now, (options.folder / "monitor.json").read_bytes())
     for line in failed:
         console.fail(line)
     return int(bool(failed))

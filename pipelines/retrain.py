@@ -31,8 +31,7 @@ def main(options: argparse.Namespace, root: Path) -> int:
     except StepFailed as error:
         console.fail(str(error))
         return 1
-    console.summary(f"{said}\n")
-    console.say(said)
+    console.tell(said)
     return 0
 
 

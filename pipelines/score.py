@@ -23,8 +23,7 @@ AT_ONCE = 2  # files: one is read or written while the model works on the other
 
 def main(options: argparse.Namespace, root: Path) -> None:
     if not (options.input and options.output):
-        console.summary(f"{HOW}\n")
-        console.say(HOW)
+        console.tell(HOW)
         return
     start, known = time.monotonic(), registry.Registry.read(root)
     version = options.version or known.current(promotion.PRODUCTION)
@@ -42,8 +41,7 @@ def main(options: argparse.Namespace, root: Path) -> None:
             said(1)
             done.append(one)
     text = score.told(done, version, time.monotonic() - start)
-    console.summary(f"{text}\n")
-    console.say(text)
+    console.tell(text)
     errors = [one.failed for one in done if one.failed]
     if errors:
         raise BadInput("\n".join(errors[:MOST_ERRORS]))

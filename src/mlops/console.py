@@ -96,6 +96,12 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
+def tell(text: str) -> None:
+    """Print it, and say it in the workflow's summary, too."""
+    summary(text)
+    say(text)
+
+
 def agree(question: str) -> bool:
     """Ask a person at a terminal; an empty answer agrees."""
     return input(f"{question} [Y/n] ").strip().lower() in ("", "y", "yes")

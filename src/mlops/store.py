@@ -5,6 +5,7 @@ Imports stay light: the service loads this module.
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -100,6 +101,21 @@ CHECKS = sql.Table(
 )
 MOMENT = sql.func.coalesce(PREDICTIONS.c.event_time, PREDICTIONS.c.at)
 sql.Index("predictions_moment", MOMENT)
+
+
+@contextmanager
+def needed() -> Iterator[None]:
+    """For whom there is nothing to do without the store.
+
+    Raises
+    ------
+    BadInput
+        The database can't be reached, or refuses.
+    """
+    try:
+        yield
+    except sql.exc.SQLAlchemyError as error:
+        raise BadInput(f"STORE_URL: the store can't be read or written: {str(error).splitlines()[0]}") from None
 
 
 class Moment(msgspec.Struct, frozen=True):

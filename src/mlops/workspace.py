@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -221,42 +220,6 @@ class Workspace:
 def _check(process: "subprocess.Popen[str]", lines: list[str]) -> None:
     if process.returncode:
         raise StepFailed("\n".join(_errors(lines)))
-
-
-def fingerprint(folder: Path, last: str) -> dict[str, Any]:
-    """Everything that the stages up to `last` depend on in a tree, by name: commands, files, params, data."""
-    found: dict[str, Any] = {}
-    for name, stage in yaml.safe_load((folder / "dvc.yaml").read_text(encoding="utf-8"))["stages"].items():
-        found[f"{name}: cmd"] = stage["cmd"]
-        for path in stage.get("deps", ()):
-            found[path] = _content(folder, path)
-        for entry in stage.get("params", ()):
-            for file, keys in entry.items() if isinstance(entry, dict) else (("params.yaml", [entry]),):
-                found |= {f"{file}: {key}": _value(folder / file, key) for key in keys}
-        if name == last:
-            break
-    return found
-
-
-def _content(folder: Path, path: str) -> Any:
-    """What a dependency holds; for a DVC output its recorded hash, for another stage's output nothing."""
-    pointer, file = folder / f"{path}.dvc", folder / path
-    if pointer.exists():
-        return yaml.safe_load(pointer.read_text(encoding="utf-8"))["outs"][0]["md5"]
-    if file.is_dir():
-        inner = sorted(file.rglob("*"))
-        return [
-            (str(p.relative_to(file)), p.read_bytes()) for p in inner if p.is_file() and "__pycache__" not in p.parts
-        ]
-    return file.read_bytes() if file.is_file() and not path.startswith("artifacts/") else None
-
-
-def _value(file: Path, key: str) -> Any:
-    text = file.read_text(encoding="utf-8")
-    value: Any = tomllib.loads(text) if file.suffix == ".toml" else yaml.safe_load(text)
-    for part in key.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
 
 
 def _locked(folder: Path) -> bytes:

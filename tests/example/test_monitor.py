@@ -42,8 +42,17 @@ def test_an_empty_store_is_said_to_be_empty(project: Project) -> None:
 def test_a_store_that_can_not_be_read_is_an_error_of_one_line(project: Project, url: str) -> None:
     done = project.run("python", "-m", "pipelines.monitor", STORE_URL=url)
     assert done.returncode == 1
-    assert re.fullmatch(r"error: STORE_URL: the store can't be read: [^\n]*\n", done.stderr)
+    assert re.fullmatch(r"error: STORE_URL: the store can't be read or written: [^\n]*\n", done.stderr)
     assert "secret" not in done.stderr
+
+
+def test_a_store_that_can_not_be_written_is_an_error_after_what_was_found(project: Project) -> None:
+    Store.connect(f"sqlite:///{project.root}/store.db").newest()
+    url = f"sqlite:///file:{project.root}/store.db?mode=ro&uri=true"
+    done = project.run("python", "-m", "pipelines.monitor", STORE_URL=url)
+    assert done.returncode == 1
+    assert "the store is empty" in done.stdout
+    assert re.fullmatch(r"error: STORE_URL: the store can't be read or written: [^\n]*readonly[^\n]*\n", done.stderr)
 
 
 def test_a_version_that_is_not_known_here_is_named(project: Project) -> None:

@@ -87,7 +87,7 @@ def test_a_store_that_can_not_be_reached_is_said_in_one_line(production: Product
     production.store = "sqlite:////no/such/folder/store.db"
     run, _, _ = production.runs("retrain.yml")
     assert run.outcome.conclusion == "failure"
-    assert "error: STORE_URL: the store can't be read: " in run.outcome.log
+    assert "error: STORE_URL: the store can't be read or written: " in run.outcome.log
 
 
 def test_an_empty_store_has_nothing_to_look_at(production: Production) -> None:

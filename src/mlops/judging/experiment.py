@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
-from mlops import workspace
+from mlops import fingerprint, workspace
 from mlops.contract import BadInput, decode, save
 from mlops.judging import changes, gate
 from mlops.judging.record import Changes, Comparison, Facts, Side
@@ -78,7 +78,7 @@ def run(request: Request, say: Say) -> Comparison:
     if status and status.wait():
         _take_data(head)
         facts = msgspec.structs.replace(facts, head=msgspec.structs.replace(facts.head, dirty=True))
-    before, after = (workspace.fingerprint(side.folder, "train") for side in (base, head))
+    before, after = (fingerprint.of(side.folder, "train") for side in (base, head))
     if before == after:
         return gate.without_training("unchanged", facts, [])
     environment = _step("base", base.environment)

@@ -4,16 +4,14 @@ The release commit is a child of main's commit that adds dvc.lock, metrics and t
 tag alone brings code, data and model back.
 """
 
-import hashlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pandas as pd
 
-from mlops import params, workspace
+from mlops import fingerprint, params
 from mlops.artifact import read_info
 from mlops.challenge import request
 from mlops.contract import save
@@ -57,7 +55,7 @@ def release(
     """
     known, head = Registry.fetched(root, remote), git(root, "rev-parse", "HEAD")
     candidate = Workspace.lay(root, head, root / SCRATCH / "candidate")
-    mark = digest(workspace.fingerprint(candidate.folder, "train"))
+    mark = fingerprint.digest(fingerprint.of(candidate.folder, "train"))
     same = next(
         (v for v in reversed(known.versions) if registry.trailer(root, known.commit(v), "Fingerprint") == mark), None
     )
@@ -126,7 +124,7 @@ def bump(root: Path, known: Registry, candidate: Workspace, found: Comparison | 
     if found.verdict == "incomparable" or len({request(read_info(folder / "artifacts")) for folder in folders}) > 1:
         return "major"
     newest = Workspace.lay(root, f"{list(known.versions.values())[-1]}^", root / SCRATCH / "newest")
-    before, after = (workspace.fingerprint(side.folder, "train") for side in (newest, candidate))
+    before, after = (fingerprint.of(side.folder, "train") for side in (newest, candidate))
     return "patch" if {name for name in before | after if before.get(name) != after.get(name)} == {"data"} else "minor"
 
 
@@ -145,8 +143,3 @@ def message(version: str, champion: str | None, mark: str, found: Comparison | N
     trailers = {"Fingerprint": mark, "Champion": champion, "Verdict": found.verdict if found else None, **about}
     lines = [f"{name}: {value}" for name, value in trailers.items() if value]
     return "\n".join([f"Release {version}", "", verdict, "", *lines])
-
-
-def digest(fingerprint: dict[str, Any]) -> str:
-    """A name for everything that a training depends on."""
-    return hashlib.sha256(repr(sorted(fingerprint.items())).encode()).hexdigest()

@@ -6,11 +6,10 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import msgspec
-import sqlalchemy
 
-from mlops.contract import BadInput, save
+from mlops.contract import save
 from mlops.params import Monitor as Limits
-from mlops.store import Moment, Store
+from mlops.store import Moment, Store, needed
 from mlops.watching import decision, levels, page, quality, rivalry, summary, traffic, words
 from mlops.watching.baseline import Baseline
 from mlops.watching.performance import compare
@@ -42,9 +41,9 @@ def run(store: Store, baseline: Callable[[str], Baseline], asked: Question, fold
     Raises
     ------
     BadInput
-        The store can't be read.
+        The store can't be read or written.
     """
-    try:
+    with needed():
         newest = store.newest()
         if newest is None:
             reasons = ["the store is empty: the service has answered nothing yet"]
@@ -54,8 +53,6 @@ def run(store: Store, baseline: Callable[[str], Baseline], asked: Question, fold
             base = baseline(newest.version)
             found, seen = look(store, newest, base, asked)
             html = page.render(found, seen.daily, base.train, base.plan)
-    except sqlalchemy.exc.SQLAlchemyError as error:
-        raise BadInput(f"STORE_URL: the store can't be read: {str(error).splitlines()[0]}") from None
     save(folder / "monitor.json", found)
     save(folder / "summary.md", summary.render(found).encode())
     save(folder / "page.html", html.encode())

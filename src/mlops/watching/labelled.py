@@ -7,11 +7,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pandas as pd
-import sqlalchemy
 
 from mlops.contract import BadInput, Column, Schema
 from mlops.params import Retrain
-from mlops.store import MASK, Store
+from mlops.store import MASK, Store, needed
 from mlops.watching.traffic import Span
 
 EVER = date(1970, 1, 1)
@@ -41,10 +40,8 @@ def collect(store: Store, schema: Schema, span: Span, limits: Retrain) -> Labell
     BadInput
         The store can't be read, or training needs a column that is sensitive.
     """
-    try:
+    with needed():
         rows, day = _rows(store, schema, span, kept(schema))
-    except sqlalchemy.exc.SQLAlchemyError as error:
-        raise BadInput(f"STORE_URL: the store can't be read: {str(error).splitlines()[0]}") from None
     known = rows[schema.target].notna()
     share = known.groupby(day).mean()
     full = share[(share >= limits.min_known) & (share > 0)]

@@ -181,7 +181,7 @@ def test_a_service_that_fell_silent_is_investigated(fill, run, week):
 
 def test_a_store_that_can_not_be_read_is_named_without_its_password(base, asked, tmp_path):
     store = Store.connect("postgresql+psycopg://user:secret@127.0.0.1:1/none")
-    with pytest.raises(BadInput, match="STORE_URL: the store can't be read") as error:
+    with pytest.raises(BadInput, match="STORE_URL: the store can't be read or written") as error:
         check.run(store, lambda _: base, asked, tmp_path)
     assert "secret" not in str(error.value)
     assert list(tmp_path.iterdir()) == []

@@ -107,6 +107,6 @@ def test_a_sensitive_column_that_training_needs_is_refused(store, role):
 
 def test_a_store_that_can_not_be_read_is_said_without_its_password():
     store = Store.connect("postgresql+psycopg://user:secret@127.0.0.1:1/none")
-    with pytest.raises(BadInput, match="STORE_URL: the store can't be read") as error:
+    with pytest.raises(BadInput, match="STORE_URL: the store can't be read or written") as error:
         collected(store)
     assert "secret" not in str(error.value)
