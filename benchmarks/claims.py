@@ -3,9 +3,10 @@
 import argparse
 import json
 import shutil
+import statistics
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,11 @@ def main(doc: str | None, measure: Callable[[bool], tuple[list[Claim], dict[str,
         listed = [{**asdict(claim), "holds": claim.holds} for claim in claims]
         arguments.json.write_text(json.dumps({"claims": listed, **details}, indent=1), encoding="utf-8")
     sys.exit(0 if all(claim.holds for claim in claims) else 1)
+
+
+def ratio(seconds: Sequence[float], over: Sequence[float]) -> float:
+    """Median of the ratios of runs that were made in turns: what slows the machine for a while slows both of a pair."""
+    return statistics.median(a / b for a, b in zip(seconds, over, strict=True))
 
 
 def scratch() -> "tempfile.TemporaryDirectory[str]":

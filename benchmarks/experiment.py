@@ -1,11 +1,10 @@
-"""What `nox -s experiment` costs over the work itself: ratios of wall times, medians of runs in turns.
+"""What `nox -s experiment` costs over the work itself: medians of ratios of wall times, of runs in turns.
 
 The project is a clone with an empty DVC cache; the environment is the one that this benchmark runs in.
 """
 
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import time
@@ -13,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.claims import Claim, main, scratch
+from benchmarks.claims import Claim, main, ratio, scratch
 from mlops.workspace import git
 
 ROOT = Path(__file__).parents[1]
@@ -31,12 +30,11 @@ def measure(quick: bool) -> tuple[list[Claim], dict[str, Any]]:
         for rate in RATES[: 1 if quick else 5]:
             for name, action in _trials(clone, rate).items():
                 seconds.setdefault(name, []).append(action())
-    middle = {name: statistics.median(values) for name, values in seconds.items()}
-    ratio = {name: middle[name] / middle[f"{name}: bare"] for name in ("base not cached", "base cached", "docs only")}
+    found = {name: ratio(seconds[name], seconds[f"{name}: bare"]) for name in seconds if "bare" not in name}
     return [
-        Claim("experiment, base not cached / bare process, both sides", ratio["base not cached"], 2.5),
-        Claim("experiment, base cached / bare process, head alone", ratio["base cached"], 2.5),
-        Claim("experiment, docs-only change / dvc repro with nothing to do", ratio["docs only"], 5),
+        Claim("experiment, base not cached / bare process, both sides", found["base not cached"], 2.5),
+        Claim("experiment, base cached / bare process, head alone", found["base cached"], 2.5),
+        Claim("experiment, docs-only change / dvc repro with nothing to do", found["docs only"], 5),
     ], {"seconds": seconds}
 
 

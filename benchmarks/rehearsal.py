@@ -3,13 +3,12 @@
 Both find the base's trainings in DVC's cache, as pull requests do where main has been pushed.
 """
 
-import statistics
 import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.claims import Claim, main, scratch
+from benchmarks.claims import Claim, main, ratio, scratch
 from benchmarks.experiment import ENVIRONMENT, EXPERIMENT, ROOT
 from mlops.workspace import git
 from rehearsal.sandbox import Sandbox, open_pull_request, sandbox
@@ -31,9 +30,8 @@ def measure(quick: bool) -> tuple[list[Claim], dict[str, Any]]:
             _change(clone, rate)
             seconds["experiment alone"].append(_alone(clone))
             seconds["event to comment"].append(_through_workflows(github, clone, rate))
-    middle = {name: statistics.median(values) for name, values in seconds.items()}
-    ratio = middle["event to comment"] / middle["experiment alone"]
-    return [Claim("event to posted comment / nox -s experiment alone", ratio, 1.3)], {"seconds": seconds}
+    found = ratio(seconds["event to comment"], seconds["experiment alone"])
+    return [Claim("event to posted comment / nox -s experiment alone", found, 1.3)], {"seconds": seconds}
 
 
 def _change(clone: Path, rate: str) -> None:
