@@ -85,15 +85,17 @@ class Workspace:
 
     @classmethod
     def lay(cls, root: Path, tree: str, folder: Path) -> "Workspace":
-        """Check `tree` (a commit or tree id) out into `folder`, which is emptied first."""
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        index = folder.with_name(f"{folder.name}.index")
-        try:
-            git(root, "read-tree", tree, GIT_INDEX_FILE=str(index))
-            git(root, "checkout-index", "--all", f"--prefix={folder}/", GIT_INDEX_FILE=str(index))
-        finally:
-            index.unlink(missing_ok=True)
+        """Check `tree` (a commit or tree id) out into `folder`, and clear that of all else.
+
+        What is there already stays: some file systems need longer for a file where many were deleted just before.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        place = {
+            "GIT_DIR": git(root, "rev-parse", "--absolute-git-dir"), "GIT_WORK_TREE": str(folder),
+            "GIT_INDEX_FILE": str(folder.with_name(f"{folder.name}.index")),
+        }  # fmt: skip
+        git(folder, "read-tree", "--reset", "-u", tree, **place)
+        git(folder, "clean", "-ffdxq", **place)
         (folder / ".dvc/config.local").write_text(_dvc_config(root, folder), encoding="utf-8")
         _forget_persist(folder / "dvc.yaml")
         return cls(root, tree, folder)
