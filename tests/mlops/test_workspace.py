@@ -41,6 +41,30 @@ def test_a_run_anew_tells_its_steps_to_believe_nothing_that_is_kept(tmp_path: Pa
     assert heard == ["look", "2 of 5 partitions known"] * 2
 
 
+def test_a_tree_is_laid_over_what_an_earlier_one_left(tmp_path: Path) -> None:
+    root, folder = tmp_path / "root", tmp_path / "side"
+    subprocess.run(["git", "init", "--quiet", root], check=True)
+    (root / ".gitignore").write_text("artifacts\n")
+    (root / "dvc.yaml").write_text("stages: {}\n")
+    (root / ".dvc").mkdir()
+    (root / ".dvc/config").touch()
+    trees = []
+    for name in ("a.py", "b.py"):
+        (root / name).write_text(name)
+        trees.append(workspace.snapshot(root))
+        (root / name).unlink()
+    Workspace.lay(root, trees[0], folder)
+    (folder / "a.py").unlink()
+    (folder / ".gitignore").write_text("changed\n")
+    (folder / "artifacts").mkdir()
+    (folder / "artifacts/model.onnx").write_text("old")
+    Workspace.lay(root, trees[0], folder)
+    assert {path.name for path in folder.iterdir()} == {".dvc", ".gitignore", "a.py", "dvc.yaml"}
+    assert (folder / ".gitignore").read_text() == "artifacts\n"
+    Workspace.lay(root, trees[1], folder)
+    assert {path.name for path in folder.iterdir()} == {".dvc", ".gitignore", "b.py", "dvc.yaml"}
+
+
 STEP = """\
 import sys
 if __name__ == "__main__":
