@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,13 @@ def test_every_guard_that_the_principles_name_is_there() -> None:
     kept = [(path, name) for guard in guards for path, name in guard if not path.startswith(gone)]
     assert [name for path, name in kept if f"def {name}" not in (ROOT / path).read_text()] == []
     assert len([name for _, name in kept if name]) > 15
+
+
+def test_no_module_of_the_machinery_but_the_contract_is_open_to_the_problem() -> None:
+    linter = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    closed = next(one for one in linter["contracts"] if one["source_modules"] == ["problem"])["forbidden_modules"]
+    modules = {path.stem for path in (ROOT / "src/mlops").glob("[a-z]*")}
+    assert set(closed) == {f"mlops.{name}" for name in modules - {"contract"}}
 
 
 def test_makefile_stays_small() -> None:
