@@ -96,6 +96,7 @@ class Workspace:
         }  # fmt: skip
         git(folder, "read-tree", "--reset", "-u", tree, **place)
         git(folder, "clean", "-ffdxq", **place)
+        shutil.rmtree(folder / ".git", ignore_errors=True)  # which git never clears away
         (folder / ".dvc/config.local").write_text(_dvc_config(root, folder), encoding="utf-8")
         _forget_persist(folder / "dvc.yaml")
         return cls(root, tree, folder)

@@ -56,6 +56,7 @@ def test_a_tree_is_laid_over_what_an_earlier_one_left(tmp_path: Path) -> None:
     Workspace.lay(root, trees[0], folder)
     (folder / "a.py").unlink()
     (folder / ".gitignore").write_text("changed\n")
+    (folder / ".git").mkdir()
     (folder / "artifacts").mkdir()
     (folder / "artifacts/model.onnx").write_text("old")
     Workspace.lay(root, trees[0], folder)
