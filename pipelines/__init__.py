@@ -2,11 +2,16 @@
 
 import atexit
 import gc
+import os
 import sys
 from pathlib import Path
 from types import TracebackType
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))  # the src/ beside this file, in a scratch copy, too
+
+# Threads of OpenMP that wait for work would spin, and take the time of whatever else runs: on two busy cores, one fit
+# took 32 s in place of 5. Read when the first library that uses OpenMP is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # A step imports half a million objects that live to its end. Searched at Python's usual rate, and once more at the
 # end, they cost the training 0.7 of its 1.9 seconds of imports.

@@ -163,7 +163,7 @@ class Sandbox:
             "REHEARSAL_ARTIFACTS": str(scratch / "artifacts"), "REHEARSAL_CACHE": str(self.folder / "cache"),
             "REHEARSAL_APP_TOKEN": self.api.token({"contents": "write", "pull-requests": "write"}, "app[bot]"),
             "REHEARSAL_REGISTRY": str(self.folder / "registry.jsonl"), "REHEARSAL_SCOPE": scope.replace("/", "-"),
-            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", ""),
+            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", ""), "OMP_WAIT_POLICY": "PASSIVE",
         }  # fmt: skip
 
     def _checkout(self, sha: str) -> Path:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from threadpoolctl import threadpool_limits
 
 from mlops.artifact import Model, tensor
 from mlops.contract import BadInput, Golden, ModelInfo, Schema
@@ -48,8 +49,10 @@ def several(build: Build, samples: Sequence[pd.DataFrame], schema: Schema, seeds
     if len(samples) == 1 or sys.platform != "linux":
         fitted = [fit(build, rows, schema, seed) for rows, seed in zip(samples, seeds, strict=True)]
     else:
-        context = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(os.cpu_count(), context, _hold, (build, samples, schema, seeds)) as pool:
+        cores = len(os.sched_getaffinity(0))
+        context, workers = multiprocessing.get_context("fork"), min(cores, len(samples))
+        job = (build, samples, schema, seeds)
+        with ProcessPoolExecutor(workers, context, _hold, (cores // workers, *job)) as pool:
             fitted = list(pool.map(_fit_held, range(len(samples))))
     known = fitted[0][1]
     for rows, (_, classes) in zip(samples, fitted, strict=True):
@@ -61,13 +64,14 @@ def several(build: Build, samples: Sequence[pd.DataFrame], schema: Schema, seeds
     return fitted
 
 
-def _hold(*job: Any) -> None:
-    """Keep what a forked process inherits: an estimator's recipe can't be sent to it.
+def _hold(threads: int, *job: Any) -> None:
+    """Keep what a forked process inherits: an estimator's recipe can't be sent to it. Its threads are its share.
 
     Numpy's random state is inherited, too; made anew, it tells a training without a seed from one that can be repeated.
     """
     global _held
     _held = job
+    threadpool_limits(threads, user_api="openmp")
     np.random.seed()
 
 
