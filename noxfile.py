@@ -2,19 +2,23 @@
 
 import os
 import subprocess
+import sys
 
 import nox
 
 nox.options.default_venv_backend = "none"  # one environment, .venv, which uv keeps equal to uv.lock
 nox.options.sessions = ["lint", "types", "test"]
 nox.needs_version = ">=2025.2.9"
-TOGETHER = ("--numprocesses=2", "--dist=loadgroup")
+TOGETHER = ("--numprocesses=2", "--dist=loadgroup", "--no-loadscope-reorder")
+AGAIN = "make {} ARGS=--last-failed, which runs what failed, and it alone"
 os.environ.pop("UV_COMPILE_BYTECODE", None)  # make and CI compile at install; here it would check every file each time
 
 
-def run(*command: str) -> None:
-    """Run in the locked environment, and hand the exit status on (nox itself would turn every failure into 1)."""
+def run(*command: str, then: str = "") -> None:
+    """Run in the locked environment, and hand on the exit status, of which nox makes 1; `then` is what to type next."""
     status = subprocess.call(["uv", "run", "--quiet", "--frozen", *command])
+    if status and then:
+        print(f"Next: {then}", file=sys.stderr)
     if status:
         raise SystemExit(status)
 
@@ -33,8 +37,8 @@ def forward(name: str, about: str, command: str = "") -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, formatting, uv.lock, and which room imports which."""
-    run("ruff", "check", *session.posargs)
-    run("ruff", "format", "--check")
+    run("ruff", "check", *session.posargs, then="make lint ARGS=--fix, which mends most of it")
+    run("ruff", "format", "--check", then=".venv/bin/ruff format")
     run("uv", "lock", "--check", "--quiet")
     os.environ["PYTHONPATH"] = os.pathsep.join(["src", "."])
     run("lint-imports", "--no-cache")
@@ -49,7 +53,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def test(session: nox.Session) -> None:
     """Run the machinery's and the problem's tests; options go to pytest, such as `-- tests/mlops -k report`."""
-    run("pytest", *(session.posargs or [*TOGETHER, "--ignore=tests/example"]))
+    run("pytest", *(session.posargs or [*TOGETHER, "--ignore=tests/example"]), then=AGAIN.format("test"))
 
 
 forward(
@@ -103,6 +107,7 @@ forward(
     "Install the git hooks: lint before a commit, DVC's checks, and data that follows each push.",
     "pre-commit install",
 )
+forward("stress", "Run all tests on busy cores, in any order, as odd users: `-- --rounds 5`.", "python -m tests.stress")
 forward("schema", "Write the JSON schemas of comparison.json and monitor.json again, after a change of their records.")
 
 
@@ -117,7 +122,7 @@ def storage(session: nox.Session) -> None:
 @nox.session(name="example", default=False)
 def example_(session: nox.Session) -> None:
     """Run the example's tests, the slow ones: flights end to end, workflows, demo, README, benchmarks in short."""
-    run("pytest", *(session.posargs or [*TOGETHER, "tests/example"]))
+    run("pytest", *(session.posargs or [*TOGETHER, "tests/example"]), then=AGAIN.format("example"))
 
 
 forward(

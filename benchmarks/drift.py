@@ -95,17 +95,20 @@ def months(step: int) -> list[Result]:
 
 def measure(quick: bool) -> tuple[list[Claim], dict[str, Any]]:
     subprocess.run(["dvc", "pull", "--quiet", "data.dvc", "live.dvc"], cwd=ROOT, check=True)
-    draws, faulty = (1, 1) if quick else (200, 20)
     first, end, random = ordinal(1), ordinal(5), np.random.default_rng(0)
-    drawn = {days: random.integers(first, end - days + 1, draws).tolist() for days in LENGTHS}
-    jobs: dict[tuple[int, int], list[tuple[str, int]]] = {(s, days): [] for days in LENGTHS for s in drawn[days]}
-    for days in FAULTY_LENGTHS[1:2] if quick else FAULTY_LENGTHS:
-        for draw, start in enumerate(random.integers(first, end - days + 1, faulty).tolist()):
+    lengths, faulty_lengths, draws, faulty = (
+        (LENGTHS[1:], LENGTHS[1:], 1, 1) if quick else (LENGTHS, FAULTY_LENGTHS, 200, 20)
+    )
+    drawn = {days: random.integers(first, end - days + 1, draws).tolist() for days in lengths}
+    jobs: dict[tuple[int, int], list[tuple[str, int]]] = {(s, days): [] for days in lengths for s in drawn[days]}
+    for days in faulty_lengths:
+        starts = drawn[days] if quick else random.integers(first, end - days + 1, faulty).tolist()
+        for draw, start in enumerate(starts):
             jobs.setdefault((start, days), []).extend((name, draw) for name in FAULTS)
     os.environ["OMP_NUM_THREADS"] = "1"
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         later = [pool.submit(window, start, days, faults) for (start, days), faults in jobs.items()]
-        real = pool.submit(months, 20 if quick else 1)
+        real = pool.submit(months, 31 if quick else 1)
         results = [one for done in later for one in done.result()] + real.result()
     costs, seconds = many(200_000 if quick else 10_000_000)
     claims = [*_ordinary(results, drawn), *_faults(results), *_real(results), *costs]

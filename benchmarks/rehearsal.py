@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.claims import Claim, main, ratio, scratch
-from benchmarks.experiment import ENVIRONMENT, EXPERIMENT, ROOT
+from benchmarks.experiment import ENVIRONMENT, EXPERIMENT, cloned
 from mlops.workspace import git
 from rehearsal.sandbox import Sandbox, open_pull_request, sandbox
 
@@ -20,16 +20,14 @@ LEFT_OUT = ("checks.yml", "deploy.yml", "image.yml")
 def measure(quick: bool) -> tuple[list[Claim], dict[str, Any]]:
     seconds: dict[str, list[float]] = {"experiment alone": [], "event to comment": []}
     with scratch() as folder, sandbox(Path(folder) / "sandbox") as github:
-        clone = Path(folder) / "clone"
-        git(ROOT, "clone", "--quiet", str(ROOT), str(clone))
-        subprocess.run(["dvc", "pull", "--quiet"], cwd=clone, check=True)
+        clone = cloned(Path(folder) / "clone", quick)
         subprocess.run([*EXPERIMENT, "--warm"], cwd=clone, env=ENVIRONMENT, check=True, capture_output=True)
         base = github.publish(clone, "HEAD", "main")
         github.happen("push", {"ref": "refs/heads/main", "repository": {"default_branch": "main"}}, base, LEFT_OUT)
         for rate in RATES[: 1 if quick else 5]:
             _change(clone, rate)
             seconds["experiment alone"].append(_alone(clone))
-            seconds["event to comment"].append(_through_workflows(github, clone, rate))
+            seconds["event to comment"].append(_through_workflows(github, clone, rate, quick))
     found = ratio(seconds["event to comment"], seconds["experiment alone"])
     return [Claim("event to posted comment / nox -s experiment alone", found, 1.3)], {"seconds": seconds}
 
@@ -46,7 +44,7 @@ def _alone(clone: Path) -> float:
     return time.perf_counter() - start
 
 
-def _through_workflows(github: Sandbox, clone: Path, rate: str) -> float:
+def _through_workflows(github: Sandbox, clone: Path, rate: str, quick: bool) -> float:
     git(clone, "add", "--all")
     base = github.publish(clone, "HEAD", "main")
     head = github.push(clone, git(clone, "write-tree"), f"rate-{rate}", base)
@@ -54,7 +52,7 @@ def _through_workflows(github: Sandbox, clone: Path, rate: str) -> float:
     start = time.perf_counter()
     number, _ = open_pull_request(github, head, without=LEFT_OUT)
     seconds = time.perf_counter() - start
-    if not github.api.comments(number)[0]["body"].startswith("### Better"):
+    if not github.api.comments(number)[0]["body"].startswith("### " if quick else "### Better"):
         raise RuntimeError(github.api.comments(number)[0]["body"])
     return seconds
 

@@ -17,16 +17,17 @@ import requests
 
 from benchmarks.breakable import Database, database, disk
 from benchmarks.mortal import FORKS, Mortal, Orders
+from benchmarks.servers import free_port
 from benchmarks.stand import Stand
 from benchmarks.traffic import Answer
 from mlops.contract import BadInput
-from mlops.releasing import local, promotion, registry
+from mlops.releasing import promotion, registry
 from mlops.serving import current
 from mlops.store import Store
 
 STAGE = promotion.PRODUCTION
 INTERVAL = 0.1  # of the agent, seconds
-PATIENCE = 90.0  # seconds: longer than any part waits before it tries again (agent 60, shipping 30)
+PATIENCE = 600.0  # seconds; ends a hang: agent and shipping wait a minute at most before they try again
 
 
 @dataclass
@@ -35,7 +36,7 @@ class Running:
 
     made: Stand
     database: Database
-    port: int = field(default_factory=local.free_port)
+    port: int = field(default_factory=free_port)
     service: "subprocess.Popen[bytes] | None" = None
 
     def __post_init__(self) -> None:
@@ -120,7 +121,7 @@ class Running:
         body = self.made.bodies[0].replace(b'{"rows"', f'{{"ids": ["{id}"], "rows"'.encode())
         with contextlib.suppress(requests.RequestException):
             head = {"Content-Type": "application/json"}
-            return requests.post(f"{self.url}/predict", body, headers=head, timeout=5).status_code
+            return requests.post(f"{self.url}/predict", body, headers=head, timeout=30).status_code
         return 0
 
     def counted(self, name: str) -> int:
@@ -130,12 +131,12 @@ class Running:
 
     def metrics(self) -> str:
         with contextlib.suppress(requests.RequestException):
-            return requests.get(f"{self.url}/metrics", timeout=5).text
+            return requests.get(f"{self.url}/metrics", timeout=30).text
         return ""
 
     def _version(self) -> str | None:
         with contextlib.suppress(requests.RequestException):
-            version: str | None = requests.get(f"{self.url}/model", timeout=5).json().get("version")
+            version: str | None = requests.get(f"{self.url}/model", timeout=30).json().get("version")
             return version
         return None
 
@@ -180,5 +181,5 @@ def running(made: Stand) -> Iterator[Running]:
 
 def requests_ready(url: str) -> bool:
     with contextlib.suppress(requests.RequestException):
-        return requests.get(f"{url}/health/ready", timeout=5).ok
+        return requests.get(f"{url}/health/ready", timeout=30).ok
     return False

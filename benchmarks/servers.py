@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from mlops.serving.openapi import example
 
 ROOT = Path(__file__).parents[1]
 PEERS = ROOT / "benchmarks/peers"
+PATIENCE = 600.0  # seconds; ends a hang
 
 
 @dataclass(frozen=True)
@@ -106,9 +108,7 @@ def _v2(inputs: dict[str, Any]) -> dict[str, Any]:
 @contextmanager
 def run(server: Server, folder: Path) -> Iterator[str]:
     """Start it on a free port, and end it; the URL to post to."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     programs = _environment(server.packages) if server.packages else Path(sys.executable).parent
     environment = {
         **os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "PORT": port,
@@ -125,17 +125,25 @@ def run(server: Server, folder: Path) -> Iterator[str]:
     finally:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
-            process.wait(5)
+            process.wait(60)
         with suppress(ProcessLookupError):  # MLServer's worker may outlive it
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
+def free_port() -> int:
+    """A port for a server that must be told one: below those that the system gives away by itself in the meantime."""
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", random.randrange(22_000, 32_000)))  # noqa: S311
+            return int(probe.getsockname()[1])
+
+
 def _await(url: str, body: Any, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    end, said = time.monotonic() + 90, ""
+    end, said = time.monotonic() + PATIENCE, ""
     while process.poll() is None and time.monotonic() < end:
         try:
-            answer = httpx.post(url, json=body)
+            answer = httpx.post(url, json=body, timeout=PATIENCE)
         except httpx.TransportError:
             time.sleep(0.2)
             continue

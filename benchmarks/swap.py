@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from benchmarks import stand, traffic
 from benchmarks.claims import Claim, main
 from benchmarks.traffic import Answer
-from mlops.releasing import local, promotion
+from mlops.releasing import local, promotion, smoke
 from mlops.releasing.registry import Registry
 
 SECONDS, SWITCHES = 60.0, 20
 AROUND = 0.5  # seconds, before and after
 INTERVAL = 1.0
+PATIENCE = 600.0  # seconds; ends a hang
 STAGE = promotion.PRODUCTION
 Numbers = NDArray[np.float64]
 
@@ -43,9 +44,16 @@ def measure(quick: bool) -> tuple[list[Claim], dict[str, Any]]:
                     for move in (_deploy, _roll_back):
                         start = time.monotonic()
                         move(made, version, door)
-                        time.sleep(max(0.0, SECONDS / SWITCHES - (time.monotonic() - start)))
+                        _await(found.url, made.moves[-1].version)
+                        time.sleep(max(AROUND, SECONDS / SWITCHES - (time.monotonic() - start)))
         answers = traffic.answers(folder / "answers")
     return _claims(made, answers)
+
+
+def _await(url: str, version: str) -> None:
+    """Until the service answers with the version, however slow this machine is."""
+    if not smoke.wait_for(url, version, PATIENCE).holds:
+        raise RuntimeError(f"{version} was never served")
 
 
 def _deploy(made: stand.Stand, version: str, door: promotion.Door) -> None:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 AGAIN = 0.02
 
 

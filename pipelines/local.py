@@ -26,7 +26,7 @@ def main(options: argparse.Namespace, root: Path) -> None:
         console.say(promotion.promote(root, options.stage, made.version or "", door, remote=None))
     folder = root / ".dvc/tmp/local"
     with local.served(root, str(root), options.stage, folder, options.port) as found:
-        with urllib.request.urlopen(f"{found.url}/schema", timeout=10) as answer:  # noqa: S310 (loopback)
+        with urllib.request.urlopen(f"{found.url}/schema", timeout=60) as answer:  # noqa: S310 (loopback)
             described = json.load(answer)
         body = described["components"]["schemas"]["Request"]["example"]
         console.say(f"{found.url} answers, and follows {options.stage} of this repository. Try:\n")

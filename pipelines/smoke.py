@@ -48,5 +48,5 @@ if __name__ == "__main__":
     parser.add_argument("url", nargs="?", help="address of a service; none: agent and service are started here")
     parser.add_argument("--stage", default="prod", help="default: prod")
     parser.add_argument("--version", help="default: the one in the stage")
-    parser.add_argument("--patience", type=float, default=120, metavar="SECONDS", help="for the version to arrive")
+    parser.add_argument("--patience", type=float, default=600, metavar="SECONDS", help="for the version to arrive")
     sys.exit(main(parser.parse_args(), Path().resolve()))

@@ -7,13 +7,16 @@ from typing import Any
 
 import requests
 
+PAUSE = 0.05  # seconds between two requests: often enough to see a gap, and the machine is left to the workflows
+PATIENCE = 60.0  # seconds; ends a hang
+
 
 class Client(threading.Thread):
     """Asks from the start of the block to its end; `answers` counts by version, `failed` what got no answer."""
 
     def __init__(self, url: str) -> None:
         super().__init__(daemon=True)
-        described = requests.get(f"{url}/schema", timeout=10).json()
+        described = requests.get(f"{url}/schema", timeout=PATIENCE).json()
         self.url, self.body = url, described["components"]["schemas"]["Request"]["example"]
         self.answers: Counter[str] = Counter()
         self.failed: list[str] = []
@@ -22,12 +25,12 @@ class Client(threading.Thread):
 
     def run(self) -> None:
         with requests.Session() as session:
-            while not self._ended.wait(0.005):
+            while not self._ended.wait(PAUSE):
                 self._ask(session)
 
     def _ask(self, session: requests.Session) -> None:
         try:
-            answer = session.post(f"{self.url}/predict", json=self.body, timeout=10)
+            answer = session.post(f"{self.url}/predict", json=self.body, timeout=PATIENCE)
             answer.raise_for_status()
             content: dict[str, Any] = answer.json()
             self.latest = content["model"]

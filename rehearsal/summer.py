@@ -19,7 +19,7 @@ from problem.schema import SCHEMA
 from rehearsal.sandbox import Finished, Sandbox
 
 JULY = "2013-07-31"
-PATIENCE = 60.0
+PATIENCE = 600.0  # seconds; ends a hang
 
 
 @dataclass(frozen=True)

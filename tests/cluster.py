@@ -14,6 +14,7 @@ from typing import TypeVar
 from distributed import Client
 
 from tests.conftest import ROOT
+from tests.waiting import PATIENCE, eventually
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -51,7 +52,7 @@ class Cluster:
     def ready(self) -> None:
         """Wait for all workers that live."""
         with Client(self.address) as client:
-            client.wait_for_workers(sum(process.poll() is None for process in self.processes[1:]), timeout=60)
+            client.wait_for_workers(sum(process.poll() is None for process in self.processes[1:]), timeout=PATIENCE)
 
 
 @contextmanager
@@ -59,11 +60,8 @@ def cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
     made = Cluster(folder)
     try:
         scheduler = made.start("scheduler", "--host=127.0.0.1", "--port=0")
-        for _ in range(200):
-            assert scheduler.poll() is None, (folder / "log").read_text()
-            if (folder / "scheduler.json").exists():
-                break
-            time.sleep(0.1)
+        eventually(lambda: scheduler.poll() is not None or (folder / "scheduler.json").exists())
+        assert scheduler.poll() is None, (folder / "log").read_text()
         for _ in range(workers):
             made.worker()
         yield made

@@ -1,6 +1,7 @@
 """Real projects in temporary folders: clones of this work tree, with DVC, git and the locked environment."""
 
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -13,14 +14,18 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = "8000"
-GROUP = re.compile(r'^pytestmark = pytest\.mark\.xdist_group\("(\w+)"\)', re.MULTILINE)
+GROUP = re.compile(r'^pytestmark = .*xdist_group\("(\w+)"\)', re.MULTILINE)
+LONGEST = ("test_readme.py", "test_adopt.py", "test_update.py", "test_deployments.py", "test_pull_requests.py")
+ORDER = "ORDER"  # in the environment: the seed of a random order
+os.environ |= {  # of the tests' own processes and of those that they start
+    "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1",  # whatever whoever runs the tests has set
+    "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin take the time of other tests
+}  # fmt: skip
 ENVIRONMENT = {
     **os.environ,
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     "GIT_AUTHOR_NAME": "Ann", "GIT_AUTHOR_EMAIL": "ann@example.com",
     "GIT_COMMITTER_NAME": "Ann", "GIT_COMMITTER_EMAIL": "ann@example.com",
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "OMP_NUM_THREADS": "1",
     "UV_PROJECT_ENVIRONMENT": sys.prefix,
 }  # fmt: skip
 
@@ -38,8 +43,25 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest begins first, so that no process waits for another's at the end."""
-    items.sort(key=lambda item: "test_readme" not in item.nodeid)
+    """What takes longest begins first, so that no process waits for another's at the end.
+
+    In a random order modules and their tests are shuffled, but for tests that build on each other (`in_order`).
+    """
+    if ORDER in os.environ:
+        shuffle(items, random.Random(os.environ[ORDER]))  # noqa: S311
+    items.sort(key=lambda item: not item.nodeid.partition("::")[0].endswith(LONGEST))
+
+
+def shuffle(items: list[pytest.Item], chance: random.Random) -> None:
+    modules: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        modules.setdefault(item.nodeid.partition("::")[0], []).append(item)
+    for tests in modules.values():
+        if not tests[0].get_closest_marker("in_order"):
+            chance.shuffle(tests)
+    names = list(modules)
+    chance.shuffle(names)
+    items[:] = [item for name in names for item in modules[name]]
 
 
 def group(nodeid: str) -> str:

@@ -3,10 +3,9 @@
 import json
 import os
 import random
-import socket
 import subprocess
+import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -14,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import botocore.session
+import psutil
 from botocore.exceptions import BotoCoreError, ClientError
+
+from tests.waiting import eventually
 
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
 SERVERS = ("s3", "filer", "master", "volume", "admin")
@@ -23,58 +25,34 @@ SERVERS = ("s3", "filer", "master", "volume", "admin")
 @contextmanager
 def seaweed(folder: Path) -> Iterator[str]:
     """Its address; it knows the keys in `KEYS` alone, and has one bucket, `models`."""
-    first = free_ports(len(SERVERS))
-    ports = [f"-{name}.port={first + i}" for i, name in enumerate(SERVERS)]
-    off = ["-webdav=false", "-admin.ui=false", "-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
-    sockets = [f"-{name}.localSocket={folder / name}.sock" for name in ("s3", "filer")]
-    command = [
-        "weed",
-        "mini",
-        f"-dir={folder}",
-        "-ip=127.0.0.1",
-        "-ip.bind=127.0.0.1",
-        "-bucket=models",
-        *ports,
-        *off,
-        *sockets,
-    ]
     folder.mkdir(exist_ok=True)
-    with (
-        (folder / "log").open("w") as log,
-        subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **KEYS}) as server,
-    ):
-        try:
-            wait(f"http://127.0.0.1:{first}", server)
-            yield f"http://127.0.0.1:{first}"
-        finally:
-            server.kill()  # it has nothing to keep
+    off = ["-webdav=false", "-admin.ui=false", "-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
+    command = ["weed", "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-bucket=models", *off]
+    with (folder / "log").open("w+") as log, tempfile.TemporaryDirectory(dir="/tmp") as short:
+        sockets = [f"-{name}.localSocket={short}/{name}" for name in ("s3", "filer")]  # of 107 characters at most
+        for _ in range(10):  # until nobody else took one of its ports meanwhile
+            first = random.randrange(20_000, 22_000)  # noqa: S311 (and where gRPC listens, 10,000 above)
+            ports = [f"-{name}.port={first + i}" for i, name in enumerate(SERVERS)]
+            words = [*command, *sockets, *ports]
+            with subprocess.Popen(words, stdout=log, stderr=log, env={**os.environ, **KEYS}) as server:
+                try:
+                    eventually(lambda: server.poll() is not None or _has_bucket(server.pid, first))  # noqa: B023
+                    if server.poll() is None:
+                        yield f"http://127.0.0.1:{first}"
+                        return
+                finally:
+                    server.kill()  # it has nothing to keep
+        raise RuntimeError((folder / "log").read_text(encoding="utf-8")[-3000:])
 
 
-def free_ports(count: int) -> int:
-    """The first of `count` ports in a row that are free, as are those 10,000 above them, where gRPC listens."""
-    while True:
-        first = random.randrange(20_000, 40_000)  # noqa: S311
-        with suppress(OSError):
-            for port in range(first, first + count):
-                for number in (port, port + 10_000):
-                    with socket.socket() as probe:
-                        probe.bind(("127.0.0.1", number))
-            return first
-
-
-def wait(url: str, server: "subprocess.Popen[bytes]") -> None:
-    """Until the bucket is there."""
+def _has_bucket(pid: int, port: int) -> bool:
+    """Does this very process listen there, and is its bucket made?"""
     keys = dict(zip(("aws_access_key_id", "aws_secret_access_key", "region_name"), KEYS.values(), strict=True))
-    client = botocore.session.Session().create_client("s3", endpoint_url=url, **keys)
-    for _ in range(300):
-        assert server.poll() is None, "the server ended"
-        try:
-            client.head_bucket(Bucket="models")
-        except (BotoCoreError, ClientError):
-            time.sleep(0.1)
-        else:
-            return
-    raise TimeoutError(url)
+    client = botocore.session.Session().create_client("s3", endpoint_url=f"http://127.0.0.1:{port}", **keys)
+    with suppress(psutil.Error, BotoCoreError, ClientError):
+        mine = [at.laddr.port for at in psutil.Process(pid).net_connections() if at.status == psutil.CONN_LISTEN]
+        return port in mine and bool(client.head_bucket(Bucket="models"))
+    return False
 
 
 @contextmanager

@@ -11,9 +11,14 @@ import yaml
 from rehearsal import triggers
 from tests.conftest import ROOT
 
+
+def load(path: Path) -> Any:
+    return yaml.load(path.read_text(), yaml.CSafeLoader)  # which takes a tenth of safe_load's time
+
+
 FILES = {path.stem: path for path in sorted((ROOT / ".github/workflows").glob("*.yml"))}
-WORKFLOWS: dict[str, dict[Any, Any]] = {name: yaml.safe_load(path.read_text()) for name, path in FILES.items()}
-ACTIONS = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / ".github/actions").glob("*/action.yml"))]
+WORKFLOWS: dict[str, dict[Any, Any]] = {name: load(path) for name, path in FILES.items()}
+ACTIONS = [load(path) for path in sorted((ROOT / ".github/actions").glob("*/action.yml"))]
 JOBS = {(name, job): content for name, workflow in WORKFLOWS.items() for job, content in workflow["jobs"].items()}
 STEPS = [(name, step) for (name, _), job in JOBS.items() for step in job["steps"]]
 RIGHTS = {
@@ -49,20 +54,6 @@ PUSHERS = {
     ("challenge", "challenge"),
 }  # fmt: skip
 GUARD = "!github.event.repository.is_template"
-
-
-def test_zizmor_finds_nothing() -> None:
-    done = subprocess.run(
-        ["zizmor", "--offline", "--quiet", ROOT / ".github"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout
-    ignores = re.findall(r"# zizmor: ignore\[[\w-]+\](.*)", "".join(path.read_text() for path in FILES.values()))
-    assert all(len(reason.split()) > 3 for reason in ignores)
-
-
-def test_workflows_fit_githubs_schema() -> None:
-    command = ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", *FILES.values()]
-    assert subprocess.run(command, capture_output=True, text=True, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
@@ -366,3 +357,17 @@ def test_pull_request_reads_the_cache_and_only_main_writes_it() -> None:
         "actions/cache": "github.event_name == 'push'",
         "actions/cache/restore": "github.event_name == 'pull_request'",
     }
+
+
+def test_zizmor_finds_nothing() -> None:
+    done = subprocess.run(
+        ["zizmor", "--offline", "--quiet", ROOT / ".github"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    ignores = re.findall(r"# zizmor: ignore\[[\w-]+\](.*)", "".join(path.read_text() for path in FILES.values()))
+    assert all(len(reason.split()) > 3 for reason in ignores)
+
+
+def test_workflows_fit_githubs_schema() -> None:
+    command = ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", *FILES.values()]
+    assert subprocess.run(command, capture_output=True, text=True, check=False).returncode == 0

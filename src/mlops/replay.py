@@ -87,7 +87,7 @@ def described(url: str, token: str = "") -> Schema:
     return decode(Described, Sender(url, token).ask("/model").content, f"{url}/model").schema
 
 
-def shipped(url: str, patience: float = 60.0) -> bool:
+def shipped(url: str, patience: float = 600.0) -> bool:
     """Wait until the service has brought to the store what it collected; False if it takes longer than `patience`."""
     sender, deadline = Sender(url), time.monotonic() + patience
     while time.monotonic() < deadline:

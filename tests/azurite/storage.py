@@ -3,16 +3,15 @@
 import base64
 import hashlib
 import os
+import re
 import shutil
 import signal
-import socket
 import subprocess
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from azure.core.exceptions import ServiceRequestError
 from azure.storage.blob import BlobServiceClient
 
 from mlops.contract import BadInput
@@ -26,36 +25,28 @@ ACCOUNT, KEY = "acme", base64.b64encode(b"key").decode()
 @pytest.fixture
 def azure(monkeypatch: pytest.MonkeyPatch) -> Iterator[BlobServiceClient]:
     """An account with a container `models`, and its connection string in the environment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     command = [ROOT / "tests/azurite/node_modules/.bin/azurite-blob", "--inMemoryPersistence", "--disableTelemetry"]
-    command += ["--skipApiVersionCheck", "--silent", "--blobHost=127.0.0.1", f"--blobPort={port}"]
-    url = f"http://127.0.0.1:{port}/{ACCOUNT}"
-    words = ("DefaultEndpointsProtocol=http", f"AccountName={ACCOUNT}", f"AccountKey={KEY}", f"BlobEndpoint={url}", "")
-    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", ";".join(words))
-    monkeypatch.setitem(ENVIRONMENT, "AZURE_STORAGE_CONNECTION_STRING", ";".join(words))
+    command += ["--skipApiVersionCheck", "--blobHost=127.0.0.1", "--blobPort=0"]  # it says which one it took
     environment = {**ENVIRONMENT, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{KEY}"}
-    with (
-        subprocess.Popen(command, env=environment, start_new_session=True) as server,
-        BlobServiceClient.from_connection_string(";".join(words), retry_total=0) as client,
-    ):
+    with subprocess.Popen(
+        command, env=environment, start_new_session=True, stdout=subprocess.PIPE, text=True
+    ) as server:
         try:
-            wait(client)
-            yield client
+            assert server.stdout
+            said = (re.search(r"listening (?:at|on) (http://[\d.:]+)", line) for line in server.stdout)
+            url = next(found[1] for found in said if found)
+            threading.Thread(target=server.stdout.read, daemon=True).start()  # it says more, which somebody must take
+            words = (
+                "DefaultEndpointsProtocol=http", f"AccountName={ACCOUNT}", f"AccountKey={KEY}",
+                f"BlobEndpoint={url}/{ACCOUNT}", "",
+            )  # fmt: skip
+            monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", ";".join(words))
+            monkeypatch.setitem(ENVIRONMENT, "AZURE_STORAGE_CONNECTION_STRING", ";".join(words))
+            with BlobServiceClient.from_connection_string(";".join(words), retry_total=0) as client:
+                client.create_container("models")
+                yield client
         finally:
             os.killpg(server.pid, signal.SIGKILL)  # the wheel's `node` starts another process
-
-
-def wait(client: BlobServiceClient) -> None:
-    for _ in range(100):
-        try:
-            client.create_container("models")
-        except ServiceRequestError:
-            time.sleep(0.2)
-        else:
-            return
-    raise TimeoutError("Azurite doesn't answer")
 
 
 def test_everything_moves_to_azure_and_is_read_from_there_alone(

@@ -22,6 +22,7 @@ from mlops.watching import page
 from mlops.watching.record import Basis, Day, Decision, Finding, Monitor, Performance, Window
 from tests.conftest import ROOT
 from tests.mlops.serving.conftest import ROW, Process, point, release
+from tests.waiting import PATIENCE
 
 SHOTS = ROOT / ".dvc/tmp/browser"
 PHONE, DESKTOP = 390, 1280
@@ -89,7 +90,7 @@ def chromium(folder: Path, *words: str) -> str:
     if program is None:
         pytest.fail("neither chromium nor google-chrome is on the PATH: `apt-get install chromium`")
     command = [program, *SWITCHES, f"--user-data-dir={folder / 'profile'}", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout
 
 
 def shoot(folder: Path, url: str, name: str, width: int, height: int, *words: str) -> None:

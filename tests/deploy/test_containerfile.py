@@ -4,12 +4,10 @@ import itertools
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from rehearsal import globs
 from tests.conftest import ENVIRONMENT, ROOT
 from tests.deploy.conftest import PODS, Json, pod, started, unknown
 from tests.test_stages import imported
+from tests.waiting import PATIENCE, address, eventually
 
 pytestmark = pytest.mark.xdist_group("kubernetes")
 CONTAINERFILE = (ROOT / "deploy/Containerfile").read_text()
@@ -131,30 +130,32 @@ def test_command_lines_of_the_manifests_are_understood(image: Image, resources: 
 
 
 @contextmanager
-def served(image: Image, arguments: list[str], folder: Path) -> Iterator[int]:
-    """The port of a service with these arguments, paths below `folder`; it ends with the block."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+def served(image: Image, arguments: list[str], folder: Path) -> Iterator[str]:
+    """The address of a service with these arguments, paths below `folder`; it ends with the block."""
     given = dict(zip(arguments[::2], arguments[1::2], strict=True))
-    given |= {"--port": str(port), "--host": "127.0.0.1"}
+    given |= {"--port": "0", "--host": "127.0.0.1"}
     given |= {option: f"{folder}{given[option]}" for option in ("--releases", "--spool")}
     environment = {**os.environ, "STORE_URL": f"sqlite:///{folder}/store.db", "SERVICE_TOKEN": "secret"}
     command = image.command(*itertools.chain(*given.items()))
-    with subprocess.Popen(command, cwd=image.root, env=environment) as process:
+    with (
+        (folder / "log").open("w") as log,
+        subprocess.Popen(command, cwd=image.root, env=environment, stdout=log, stderr=log) as process,
+    ):
         try:
-            yield port
+            yield address(folder / "log")
         finally:
             process.terminate()
 
 
-def status(port: int, path: str) -> int:
+def status(url: str) -> int:
     """Answer to a GET, once somebody listens."""
-    for _ in range(100):
-        try:
-            return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=5).status_code
-        except httpx.ConnectError:
-            time.sleep(0.1)
-    raise AssertionError(f"nobody listens on port {port}")
+
+    def answer() -> int | None:
+        with suppress(httpx.ConnectError):
+            return httpx.get(url, timeout=PATIENCE).status_code
+        return None
+
+    return int(eventually(answer) or 0)
 
 
 @pytest.mark.parametrize("image", ["service"], indirect=True)
@@ -163,10 +164,10 @@ def test_probes_of_the_manifests_are_answered(image: Image, rendered: dict[str, 
     (service,) = pod(rendered["production"])["containers"]
     live, ready = (service[probe]["httpGet"]["path"] for probe in ("livenessProbe", "readinessProbe"))
     (tmp_path / "releases").mkdir()
-    with served(image, service["args"], tmp_path) as port:
-        assert status(port, live) == 200
-        assert status(port, ready) == 503
-        assert status(port, f"{live}s") == 401  # whatever is no probe needs the token
+    with served(image, service["args"], tmp_path) as url:
+        assert status(f"{url}{live}") == 200
+        assert status(f"{url}{ready}") == 503
+        assert status(f"{url}{live}s") == 401  # whatever is no probe needs the token
 
 
 def test_images_run_as_the_user_of_the_manifests(resources: list[Json]) -> None:

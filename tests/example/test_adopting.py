@@ -13,6 +13,8 @@ from mlops.adopting.table import Wish
 from problem.schema import SCHEMA
 from tests.conftest import ENVIRONMENT, ROOT, Project
 
+pytestmark = pytest.mark.xdist_group("weather")  # so that the table is adopted once
+
 
 @pytest.fixture(scope="module")
 def weather(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Trial:

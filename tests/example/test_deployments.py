@@ -14,7 +14,8 @@ from rehearsal.sandbox import Finished, Pushed, Sandbox, open_pull_request, sand
 from tests.conftest import Project, clone
 from tests.servers import webhook
 
-pytestmark = pytest.mark.xdist_group("deployments")  # in this order: each goes on where the last one ended
+# each goes on where the last one ended
+pytestmark = [pytest.mark.xdist_group("deployments"), pytest.mark.in_order]
 ONLY_DEPLOY = ["checks.yml", "experiment.yml", "image.yml"]
 BETTER = ("params.yaml", "learning_rate: 0.3", "learning_rate: 0.1")
 WORSE = ("params.yaml", "learning_rate: 0.3", "learning_rate: 1.0")

@@ -124,6 +124,8 @@ def test_broken_data_stops_the_pipeline_and_loses_nothing(built: Project) -> Non
 
 
 def test_training_twice_gives_the_same_bytes(project: Project) -> None:
+    project.edit("params.yaml", "sample_rows: null", "sample_rows: 8000")
+    project.commit()
     done = project.step("reproduce", "HEAD")
     assert done.stdout.startswith("identical\n"), done.stdout + done.stderr
     assert done.returncode == 0
@@ -132,6 +134,7 @@ def test_training_twice_gives_the_same_bytes(project: Project) -> None:
 def test_training_that_differs_is_told_apart(project: Project) -> None:
     project.edit("src/problem/model.py", "random_state=seed", "max_features=0.5,\n        random_state=None")
     project.edit("params.yaml", "trees: 100", "trees: 10")
+    project.edit("params.yaml", "sample_rows: null", "sample_rows: 8000")
     project.commit()
     done = project.step("reproduce", "HEAD")
     assert done.returncode == 1

@@ -2,10 +2,19 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from tests.conftest import Project
+from tests.conftest import Project, clone
+
+pytestmark = pytest.mark.xdist_group("experiments")  # they share a base, which is trained once
+
+
+@pytest.fixture
+def project(quicker: Path, tmp_path: Path, shared: Path) -> Project:
+    return clone(quicker, tmp_path / "clone", shared)
+
 
 FEATURES, MODEL, PARAMS, SCHEMA = (
     "src/problem/features.py", "src/problem/model.py", "params.yaml", "src/problem/schema.py",
@@ -86,10 +95,10 @@ KNOWN = [
     PullRequest("a slice that collapses while the mean improves", flipping(["VX"]), 1, "worse in slice carrier VX"),
     PullRequest("the same code with no slice harmed", flipping([]), 0, "Better: log loss"),
     PullRequest(
-        "a model ten times larger",
-        [(PARAMS, "learning_rate: 0.3", "learning_rate: 0.01"), (PARAMS, "trees: 100", "trees: 1000")],
+        "a model five times as large",
+        [(PARAMS, "learning_rate: 0.3", "learning_rate: 0.02"), (PARAMS, "trees: 100", "trees: 500")],
         1,
-        "size is 1",
+        "size is ",
     ),
     PullRequest("a model twice as large", [SLOWER, (PARAMS, "trees: 100", "trees: 150")], 0, "no guard broken"),
     PullRequest(

@@ -14,7 +14,8 @@ from tests import traffic
 from tests.conftest import Project, clone
 from tests.servers import webhook
 
-pytestmark = pytest.mark.xdist_group("retraining")  # in this order: each goes on where the last one ended
+# each goes on where the last one ended
+pytestmark = [pytest.mark.xdist_group("retraining"), pytest.mark.in_order]
 EVERY = 14  # of so many flights one is in the project: 65 a day
 SMALL = {"trees: 100": "trees: 10", "trainings: 5": "trainings: 2", "resamples: 2000": "resamples: 200"}
 A_MONTH = {"min_rows: 500": "min_rows: 600"}  # so that a week is too little to say anything

@@ -1,7 +1,8 @@
 """A map is the same here and on a cluster of separate processes, also where some of them die."""
 
 import sys
-import time
+import threading
+import traceback
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from mlops import engine
 from mlops.contract import BadInput, Schema, column
 from mlops.training import search
+from tests.waiting import PATIENCE, eventually
 
 pytestmark = pytest.mark.xdist_group("cluster")  # so that it is started once
 
@@ -25,16 +27,33 @@ def test_the_local_map_makes_one_at_a_time():
 
 
 def test_what_waits_for_a_thread_is_left_where_the_block_fails():
-    begun = []
+    begun, going = [], threading.Event()
+
+    def work(number):
+        begun.append(number)
+        if number:
+            going.wait(PATIENCE)
 
     def interrupted():
         with engine.opened("local", threads=2) as mapping:
-            next(mapping(lambda number: begun.append(number) or time.sleep(0.05), range(50)))
+            next(mapping(work, range(50)))
             raise KeyboardInterrupt
 
+    def let_go():
+        eventually(lambda: "join" in calls(threading.main_thread()))  # the block has ended, and waits for its threads
+        going.set()
+
+    watch = threading.Thread(target=let_go)
+    watch.start()
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert len(begun) < 10
+    watch.join()
+    assert len(begun) <= 3
+
+
+def calls(thread):
+    """Names of the functions that a thread is in."""
+    return {frame.f_code.co_name for frame, _ in traceback.walk_stack(sys._current_frames()[thread.ident])}
 
 
 def test_results_come_in_the_order_of_the_items_and_few_are_on_their_way(mapping):

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from rehearsal.api import GitHub
+from tests.waiting import PATIENCE
 
 CML = Path(__file__).parents[2] / "rehearsal/cml"
 
@@ -36,7 +37,7 @@ def ask(url: str, token: str | None = None, method: str = "GET", body: Any = Non
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 (loopback)
     try:
-        answer = OPENER.open(request, timeout=10)
+        answer = OPENER.open(request, timeout=PATIENCE)
     except urllib.error.HTTPError as error:
         answer = error
     with answer:

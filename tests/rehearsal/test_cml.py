@@ -18,8 +18,6 @@ REPO, QUIET = "--repo=https://github.com/owner/project", "--publish=false"
 WHERE = [REPO, "--target=pr/1"]
 USUAL = [*WHERE, QUIET, f"--watermark-title={TITLE}"]
 
-pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
-
 
 @pytest.fixture
 def cml(hub, tmp_path):
@@ -130,7 +128,6 @@ def test_a_report_above_the_limit_is_refused_by_github(cml, tmp_path):
     assert "body is too long (maximum is 65536 characters)" in done.stderr
 
 
-@pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm")
 def test_the_package_installs_offline_as_the_real_one_does(tmp_path):
     folder = shutil.copytree(CML, tmp_path / "cml", ignore=shutil.ignore_patterns("node_modules"))
     command = ["npm", "ci", "--ignore-scripts", "--omit=dev", "--offline", "--silent", "--prefix", folder]

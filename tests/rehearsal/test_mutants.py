@@ -1,10 +1,16 @@
 """Workflows broken on purpose: each mutant must make at least one of the tests that read them fail."""
 
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from tests.conftest import Project
+from tests.conftest import ENVIRONMENT, Project, clone
+
+pytestmark = pytest.mark.xdist_group("mutants")  # they share a clone
 
 CHALLENGE, CHECKS, DEPLOY, EXPERIMENT, IMAGE, REPORT, RETRAIN, ROLLBACK = (
     f".github/workflows/{name}.yml"
@@ -84,20 +90,61 @@ MUTANTS = [
 ]  # fmt: skip
 
 
-def verdict(project: Project, killer: str) -> tuple[int, str]:
-    command = ("python", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", killer)
-    done = project.run(*command, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")  # which would take longer than the tests
-    return done.returncode, done.stdout
+RUNS = """
+import os, sys
+import pytest, yaml, requests, msgspec, github  # once, and not anew for each mutant
+
+for line in sys.stdin:
+    folder, killer, log = line.rstrip("\\n").split("\\t")
+    child = os.fork()
+    if not child:
+        os.chdir(folder)
+        file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        status = pytest.main(["-q", "-x", "-p", "no:cacheprovider", "--assert=plain", killer])
+        sys.stdout.flush()
+        os._exit(status)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+Verdict = Callable[[str], tuple[int, str]]
+
+
+@pytest.fixture(scope="module")
+def copy(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A clone that each test leaves as it was."""
+    return clone(template, tmp_path_factory.mktemp("mutants") / "clone")
+
+
+@pytest.fixture(scope="module")
+def verdict(copy: Project) -> Iterator[Verdict]:
+    """Runs a file of tests on the clone as it is, in a process of its own; status and output."""
+    with subprocess.Popen(
+        [sys.executable, "-c", RUNS], env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as runs:
+
+        def run(killer: str) -> tuple[int, str]:
+            log = copy.root.with_name("log")
+            assert runs.stdin
+            assert runs.stdout
+            print(copy.root, killer, log, sep="\t", file=runs.stdin, flush=True)
+            return int(runs.stdout.readline()), log.read_text(encoding="utf-8")
+
+        yield run
 
 
 @pytest.mark.parametrize("killer", sorted({mutant.killer for mutant in MUTANTS}))
-def test_workflows_as_they_are_pass(killer: str, fresh_clone: Project) -> None:
-    status, output = verdict(fresh_clone, killer)
+def test_workflows_as_they_are_pass(killer: str, verdict: Verdict) -> None:
+    status, output = verdict(killer)
     assert status == 0, output
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_mutant_is_killed(mutant: Mutant, fresh_clone: Project) -> None:
-    fresh_clone.edit(mutant.file, mutant.old, mutant.new)
-    status, output = verdict(fresh_clone, mutant.killer)
+def test_mutant_is_killed(mutant: Mutant, copy: Project, verdict: Verdict) -> None:
+    original = (copy.root / mutant.file).read_bytes()
+    try:
+        copy.edit(mutant.file, mutant.old, mutant.new)
+        status, output = verdict(mutant.killer)
+    finally:
+        (copy.root / mutant.file).write_bytes(original)
     assert status == 1, output

@@ -1,7 +1,7 @@
 """Agent and service on this machine, as processes that end with the block: for a try, the smoke test and the demo."""
 
 import os
-import socket
+import re
 import subprocess
 import sys
 import time
@@ -14,8 +14,11 @@ from pathlib import Path
 
 from mlops.contract import BadInput
 
-PATIENCE = 60.0
-END = 20.0
+PATIENCE = 600.0  # seconds; ends a hang, never a start that is only slow
+TRIES = 5  # of the agent, in a row, after which no version will come
+END = 120.0  # seconds in which a process may end by itself; it ships what it has collected
+LISTENING = re.compile(r'"event":"listening","url":"(.*?)"')
+FAILURES = re.compile(r'"event": "kept".*"failures": (\d+)')
 
 
 @dataclass(frozen=True)
@@ -42,36 +45,45 @@ def served(root: Path, remote: str, stage: str, folder: Path, port: int = 0, int
     Raises
     ------
     BadInput
-        No version was ready in a minute; shows what agent and service said.
+        Agent or service ended before a version was ready, or the agent failed TRIES times; shows what they said.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    port = port or free_port()
-    with (folder / "log").open("ab") as log:
+    place = folder / "log"
+    with place.open("ab") as log:
+        start = place.stat().st_size
         releases = f"--releases={(folder / 'releases').resolve()}"
         follow = [f"--remote={remote}", f"--stage={stage}", f"--interval={interval}"]
         agent = _start(root, folder, log, "deploy", releases, *follow)
         service = _start(
             root, folder, log, "serve", releases, f"--spool={(folder / 'spool').resolve()}", f"--port={port}"
         )
-        found = Served(f"http://127.0.0.1:{port}", service, agent, folder / "log")
         try:
-            wait_ready(found)
-            yield found
+            yield Served(_ready(place, start, agent, service), service, agent, place)
         finally:
             end(agent, service)
 
 
-def wait_ready(found: Served) -> None:
-    """Until the service answers with a model."""
+def _ready(log: Path, start: int, *processes: "subprocess.Popen[bytes]") -> str:
+    """The service's address, which it logs after the byte `start`, once it answers there with a model."""
     deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and found.service.poll() is None and found.agent.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{found.url}/health/ready", timeout=2):  # noqa: S310 (loopback)
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
-    said = found.log.read_text(encoding="utf-8", errors="replace").splitlines()[-10:]
-    raise BadInput("\n".join(["no version is served; the last that agent and service said:", *said]))
+    while True:
+        said = log.read_bytes()[start:].decode(errors="replace")
+        listening = LISTENING.search(said)
+        if listening and _answers(f"{listening[1]}/health/ready"):
+            return listening[1]
+        ended = any(process.poll() is not None for process in processes)
+        if ended or max(map(int, FAILURES.findall(said)), default=0) >= TRIES or time.monotonic() > deadline:
+            last = said.splitlines()[-10:]
+            raise BadInput("\n".join(["no version is served; the last that agent and service said:", *last]))
+        time.sleep(0.05)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=30):  # noqa: S310 (loopback)
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
 
 
 def end(*processes: "subprocess.Popen[bytes]") -> None:
@@ -84,13 +96,6 @@ def end(*processes: "subprocess.Popen[bytes]") -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _start(root: Path, folder: Path, log: object, name: str, *words: str) -> "subprocess.Popen[bytes]":

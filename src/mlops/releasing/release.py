@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-import pandas as pd
 
 from mlops import fingerprint, params
 from mlops.artifact import read_info
 from mlops.challenge import request
 from mlops.contract import save
-from mlops.judging import experiment, gate, judge, report, sides
+from mlops.judging import experiment, gate, report
 from mlops.judging.record import Comparison
-from mlops.releasing import card, commits, registry
+from mlops.releasing import commits, registry
 from mlops.releasing.objects import Objects
 from mlops.releasing.registry import BAD, Bump, Registry
 from mlops.workspace import Workspace, git
@@ -72,6 +71,8 @@ def release(
     found = compare(root, champion, known.commit(champion), candidate, say) if champion else None
     if found and not found.decision.accepted:
         return Candidate(None, f"### Not deployed: {champion} stays\n\n{report.render(found)}", refused=True)
+    from mlops.releasing import card  # with what it draws on, which those who only fetch have no need of
+
     version = known.next(bump(root, known, candidate, found))
     text = card.describe(version, champion, candidate.folder, found, merged(root, known, champion))
     save(candidate.folder / "MODEL_CARD.md", text.encode())
@@ -94,6 +95,10 @@ def train(side: Workspace, say: Say) -> None:
 
 def compare(root: Path, version: str, commit: str, candidate: Workspace, say: Say) -> Comparison:
     """The candidate against the champion: two fixed models on the same rows, less what either trained on."""
+    import pandas as pd  # here, as most of those who use this module only fetch
+
+    from mlops.judging import judge, sides
+
     say("candidate", f"compare with {version}")
     champion = fetch(root, commit, root / SCRATCH / "champion")
     source = git(root, "rev-parse", f"{commit}^")

@@ -6,7 +6,8 @@ import signal
 import socket
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -170,26 +171,38 @@ class Service:
 
 async def serve(service: Service, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT; requests that have come are answered, and what was collected is shipped."""
-    host, port = _free(host, port)
-    server = Server(service, host, port, interface=Interfaces.ASGINL, websockets=False, log_enabled=False)
-    for signal_ in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signal_, server.stop)
-    server.on_startup(lambda: log("info", "listening", url=f"http://{host}:{port}"))
-    service.start()
-    gc.collect()
-    gc.freeze()  # what is loaded stays; looking through it again stops all requests for 50 ms
-    try:
-        await server.serve()
-    finally:
-        service.stop()
+    with claimed(host, port) as (host, port):
+        server = Server(service, host, port, interface=Interfaces.ASGINL, websockets=False, log_enabled=False)
+        for signal_ in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(signal_, _end, server)
+        server.on_startup(lambda: log("info", "listening", url=f"http://{host}:{port}"))
+        service.start()
+        gc.collect()
+        gc.freeze()  # what is loaded stays; looking through it again stops all requests for 50 ms
+        try:
+            await server.serve()
+        finally:
+            service.stop()
     log("info", "stopped")
 
 
-def _free(host: str, port: int) -> tuple[str, int]:
-    """The address in numbers, as granian wants it; port 0 becomes one that is free."""
-    try:
-        with socket.create_server((host, port)) as probe:
-            found: tuple[str, int] = probe.getsockname()
-    except OSError as error:
-        raise BadInput(f"{host}:{port}: {error.strerror}; choose another --host or --port") from None
-    return found
+def _end(server: Server) -> None:
+    log("info", "stopping")
+    server.stop()  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def claimed(host: str, port: int) -> Iterator[tuple[str, int]]:
+    """Hold an address while the block lasts, and give it in numbers, as granian wants it; port 0 becomes a free one.
+
+    granian listens with SO_REUSEPORT, so two services that chose one port would share its requests without a word.
+    This socket is bound without it, which fails where anybody has the port, and allows it afterwards.
+    """
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            holder.bind((host, port))
+        except OSError as error:
+            raise BadInput(f"{host}:{port}: {error.strerror}; choose another --host or --port") from None
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        yield holder.getsockname()

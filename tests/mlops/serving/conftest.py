@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mlops.contract import Golden, ModelInfo, Profile, Release, Schema, column, save
 from mlops.params import Serve
+from tests.waiting import PATIENCE, eventually
 
 ROOT = Path(__file__).parents[3]
 
@@ -113,7 +113,7 @@ class Process:
             )
         self.until(lambda: "listening" in self.events()[before:])
         self.client.close()
-        self.client = httpx.Client(base_url=self.said("listening")["url"], timeout=10)
+        self.client = httpx.Client(base_url=self.said("listening")["url"], timeout=PATIENCE)
         self.until(lambda: self._answers(wait))
         return self
 
@@ -123,14 +123,11 @@ class Process:
         except httpx.TransportError:
             return False
 
-    def until(self, happens: Any, seconds: float = 15) -> None:
-        """Wait for something to become true."""
-        end = time.monotonic() + seconds
-        while not happens():
-            assert time.monotonic() < end, self.log()
-            assert self.process is not None
-            assert self.process.poll() is None, self.log()
-            time.sleep(0.02)
+    def until(self, happens: Any) -> None:
+        """Wait for something to become true while the service runs."""
+        assert self.process is not None
+        eventually(lambda: self.process.poll() is not None or happens(), self.log)
+        assert self.process.poll() is None, self.log()
 
     def log(self) -> str:
         return (self.folder / "log").read_text()
@@ -150,7 +147,7 @@ class Process:
         assert self.process is not None
         self.client.close()
         self.process.send_signal(signal_)
-        return self.process.wait(20)
+        return self.process.wait(PATIENCE)
 
     def predict(self, *rows: Any, **more: Any) -> httpx.Response:
         return self.client.post("/predict", json={"rows": list(rows) or [ROW], **more})

@@ -1,7 +1,6 @@
 """Two versions at once, in a real service: who answers, what is kept of it, and what a broken challenger does."""
 
 import math
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +12,7 @@ from mlops.serving.challenger import Challenger, fraction
 from mlops.serving.current import Current, load
 from mlops.store import Store
 from tests.mlops.serving.conftest import LIMITS, ROW, SCHEMA, graph, info, point, release, seal
+from tests.waiting import eventually
 
 CHAMPION, RIVAL = "v1.0.0", "v2.0.0"
 
@@ -199,8 +199,7 @@ def test_a_damaged_challenger_is_refused_and_comes_when_it_is_mended(pair, tmp_p
     pair.look()
     assert (pair.rival, len(pair.failures)) == (None, 1)
     save(folder / "model.onnx", whole)
-    time.sleep(0.25)
-    pair.look()
+    eventually(lambda: pair.look() or pair.rival)  # it waits for a while before it tries the same one again
     assert pair.rival.served.release.version == RIVAL
 
 

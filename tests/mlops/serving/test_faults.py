@@ -3,10 +3,11 @@
 import itertools
 import json
 import signal
+import socket
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPResponse
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ import sqlalchemy as sql
 
 from mlops.store import Store
 from tests.mlops.serving.conftest import ROW, point, release
+from tests.waiting import PATIENCE, eventually
 
 
 def stored(service):
@@ -33,7 +35,7 @@ class Load(threading.Thread):
         self.ended = threading.Event()
 
     def run(self):
-        with httpx.Client(base_url=self.service.client.base_url, timeout=10) as client:
+        with httpx.Client(base_url=self.service.client.base_url, timeout=PATIENCE) as client:
             for number in itertools.count():
                 if self.ended.is_set():
                     return
@@ -54,6 +56,14 @@ class Load(threading.Thread):
         if said["predictions"][0]["value"] != speed * self.factors[header] or said["model"] != header:
             self.wrong.append(said)
 
+    @staticmethod
+    def answer(loads, number):
+        """Wait until so many more requests have been answered."""
+        before = sum(len(load.ids) for load in loads)
+        eventually(
+            lambda: any(load.failures for load in loads) or sum(len(load.ids) for load in loads) > before + number
+        )
+
     @classmethod
     def start_many(cls, service, factors, number=4):
         made = [cls(service, factors) for _ in range(number)]
@@ -68,7 +78,7 @@ def test_a_switch_under_load_drops_no_request_and_mixes_no_versions(service):
     service.start("/health/ready")
     loads = Load.start_many(service, factors)
     for version in ("v2.0.0", "v1.0.0", "v2.0.0"):
-        time.sleep(0.3)
+        Load.answer(loads, 20)
         point(service.folder / "releases", version)
         service.until(lambda: service.client.get("/model").json()["version"] == version)  # noqa: B023
     for load in loads:
@@ -91,7 +101,7 @@ def test_a_wrong_release_is_refused_while_the_old_one_answers(service):
 def test_an_end_under_load_loses_no_answered_prediction(service, signal_):
     service.start("/health/ready")
     loads = Load.start_many(service, {"v1.0.0": 1})
-    time.sleep(0.5)
+    Load.answer(loads, 50)
     status = service.stop(signal_)
     for load in loads:
         load.join()
@@ -105,22 +115,23 @@ def test_an_end_under_load_loses_no_answered_prediction(service, signal_):
 
 
 def test_a_request_that_has_come_is_answered_after_sigterm(service):
+    """It has come once the service asks for its body, which it does by `100 Continue`."""
     service.start("/health/ready")
-    host, port = service.client.base_url.host, service.client.base_url.port
-    body = json.dumps({"rows": [ROW]}).encode()
-    with ThreadPoolExecutor() as pool:
-
-        def slowly():
-            yield body[:10]
-            time.sleep(1)
-            yield body[10:]
-
-        headers = {"content-type": "application/json"}
-        answer = pool.submit(httpx.post, f"http://{host}:{port}/predict", content=slowly(), headers=headers)
-        time.sleep(0.4)
-        assert service.stop() == 0
-        assert answer.result().status_code == 200
-    assert stored(service) == {answer.result().json()["predictions"][0]["id"]}
+    base, body = service.client.base_url, json.dumps({"rows": [ROW]}).encode()
+    head = f"POST /predict HTTP/1.1\r\nHost: {base.host}\r\nContent-Type: application/json\r\n"
+    with socket.create_connection((base.host, base.port), PATIENCE) as client:
+        client.sendall(f"{head}Content-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n".encode())
+        assert client.recv(1000).startswith(b"HTTP/1.1 100 ")
+        service.process.send_signal(signal.SIGTERM)
+        eventually(lambda: "stopping" in service.events())
+        client.sendall(body)
+        answer = HTTPResponse(client)
+        answer.begin()
+        assert answer.status == 200
+        id = json.load(answer)["predictions"][0]["id"]
+    service.client.close()
+    assert service.process.wait(PATIENCE) == 0
+    assert stored(service) == {id}
     assert list((service.folder / "spool").iterdir()) == []
 
 

@@ -6,6 +6,7 @@ import pytest
 from mlops.serving import shadow
 from mlops.serving.answers import Asked
 from mlops.serving.shadow import Shadow
+from tests.waiting import PATIENCE
 
 
 class Rival:
@@ -15,7 +16,7 @@ class Rival:
         self.may = threading.Event()
 
     def score(self, asked):
-        self.may.wait(10)
+        self.may.wait(PATIENCE)
         if "x" in asked.ids:
             raise ValueError("x")
         assert asked.tensors["id"].tolist() == [[ord(id)] for id in asked.ids]

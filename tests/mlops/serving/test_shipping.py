@@ -3,8 +3,9 @@ import os
 import resource
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
+from functools import partial
 
 import msgspec
 import pytest
@@ -127,16 +128,17 @@ def test_a_delivery_that_was_cut_before_its_file_was_removed_is_harmless(spool, 
 
 @pytest.fixture
 def full(tmp_path):
-    """A folder whose disk is full after 64 KiB: a small file system or, for who may not mount one, a limit of files."""
+    """A folder, and while what it takes 64 KiB at most: a small file system or, for who may not mount one, a
+    limit of files, which would hold for the store, too.
+    """
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder]
     if subprocess.run(mount, capture_output=True, check=False).returncode == 0:
-        yield folder
+        yield folder, nullcontext
         subprocess.run(["umount", "--lazy", folder], check=True)
     else:
-        with limited(2**16):
-            yield folder
+        yield folder, partial(limited, 2**16)
 
 
 @contextmanager
@@ -159,12 +161,14 @@ def fill(spool):
 
 
 def test_a_full_disk_takes_whole_lines_or_none_and_is_emptied_by_shipping(full, store):
-    spool = collection.Spool(full / "spool", fsync=False)
-    shipper = Shipper(spool, full / "spool", store, 0.1, lambda: None)
-    kept = fill(spool)
-    assert collection.size(full / "spool") == kept * len(line("id0000"))
-    with pytest.raises(OSError, match=r"No space|part|large"):
-        spool.append(line("id-too-much"))
+    folder, small = full
+    spool = collection.Spool(folder / "spool", fsync=False)
+    shipper = Shipper(spool, folder / "spool", store, 0.1, lambda: None)
+    with small():
+        kept = fill(spool)
+        assert collection.size(folder / "spool") == kept * len(line("id0000"))
+        with pytest.raises(OSError, match=r"No space|part|large"):
+            spool.append(line("id-too-much"))
     assert shipper.ship()
     assert len(list(store.between(NOON, datetime.now(UTC)))) == kept
     spool.append(line("again"))

@@ -173,7 +173,7 @@ def test_a_store_that_hangs_stops_neither_the_page_nor_other_answers(tmp_path, m
         async def ask():
             states, turns = asyncio.gather(made.state(), made.state()), 0
             while not states.done():
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0)
                 turns += 1
             silent.accept()[0].close()  # so that the reader ends
             return await states, turns

@@ -1,14 +1,15 @@
+import socket
 from email import message_from_bytes
 
 import pytest
 from aiosmtpd.controller import Controller
 
 from mlops.contract import BadInput
-from mlops.releasing.local import free_port
 from mlops.store import Store
 from mlops.watching import alerts
 from mlops.watching.record import Decision, Finding, Monitor, Performance, Window
 from tests.servers import webhook
+from tests.waiting import PATIENCE
 
 DAY = "2026-06-08"
 
@@ -28,16 +29,27 @@ class Mailbox:
         return [mail.get_payload(decode=True).decode() for mail in self.mails]
 
 
+class Held(Controller):
+    """Listens on a socket that is bound already, so that nobody else can come by its port."""
+
+    def __init__(self, held, box, patience):
+        super().__init__(box, *held.getsockname(), ready_timeout=patience)
+        self.held = held
+
+    def _create_server(self):
+        return self.loop.create_server(self._factory_invoker, sock=self.held)
+
+
 @pytest.fixture
 def mail():
     """A real SMTP server on loopback, and the address that apprise sends to it by."""
     box = Mailbox()
-    port = free_port()
-    controller = Controller(box, hostname="127.0.0.1", port=port)
-    controller.start()
-    box.url = f"mailto://127.0.0.1:{port}?from=m@example.com&to=o@example.com"
-    yield box
-    controller.stop()
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        controller = Held(held, box, PATIENCE)
+        controller.start()
+        box.url = f"mailto://127.0.0.1:{controller.port}?from=m@example.com&to=o@example.com"
+        yield box
+        controller.stop()
 
 
 @pytest.fixture
