@@ -40,6 +40,12 @@ def missing(tree: Path, name: str, places: Sequence[Path]) -> list[str]:
     return [f"{path} ({md5})" for md5, path in whole(paths, places).items() if not locate(md5, places)]
 
 
+def lacks(tree: Path, name: str, stage: str, places: Sequence[Path]) -> bool:
+    """Is something of `name`.dvc, or of what `stage` made as dvc.lock has it, in none of `places`?"""
+    made = _read(tree / "dvc.lock").get("stages", {}).get(stage, {}).get("outs", ())
+    return bool(missing(tree, name, places)) or not all(locate(out["md5"], places) for out in made)
+
+
 def locate(md5: str, places: Sequence[Path]) -> Path | None:
     """The file of an object, in the first of `places` that has it."""
     files = (place / relative(md5) for place in places)

@@ -21,6 +21,12 @@ from mlops import pointers
 from mlops.contract import BadInput
 from mlops.cost import KNOWN
 
+OWN_SETTINGS = {  # a person's, which would change what git prints, or which refs it moves
+    "branch.sort": "refname", "color.ui": "false", "column.ui": "never", "diff.mnemonicPrefix": "false",
+    "diff.noprefix": "false", "fetch.prune": "false", "fetch.pruneTags": "false", "log.showSignature": "false",
+    "push.followTags": "false", "status.showUntrackedFiles": "normal", "tag.sort": "refname",
+}  # fmt: skip
+PLAIN = [word for name, value in OWN_SETTINGS.items() for word in ("-c", f"{name}={value}")]
 LOST = re.compile(r"missing data 'source': (.+)")
 STARTED = re.compile(r"^(?:Running stage|Stage) '(\w+)'(.*)")
 WAIT = """\
@@ -47,7 +53,7 @@ def git(root: Path, *words: str, given: str | None = None, **environment: str) -
     BadInput
         git refused; says what it said.
     """
-    command, variables = ["git", "-C", str(root), *words], {**os.environ, **environment}
+    command, variables = ["git", *PLAIN, "-C", str(root), *words], {**os.environ, **environment}
     done = subprocess.run(command, capture_output=True, text=True, env=variables, input=given, check=False)
     if done.returncode:
         raise BadInput(f"git {' '.join(words)}: {done.stderr.strip()}")
@@ -165,6 +171,14 @@ class Workspace:
                 raise StepFailed("\n".join([*self._lost(str(error)), str(error)])) from None
             mark.write_text(state, encoding="utf-8")
 
+    def bring(self, stage: str, started: Callable[[str], None] = _quiet) -> None:
+        """Run up to the first stage, where its data isn't in the cache; `started` as in `run`.
+
+        Two sides that bring one object at once stop each other: DVC makes it read-only, and then root alone may write.
+        """
+        if pointers.lacks(self.folder, "data", stage, [self._cache()]):
+            self.reproduce(stage, started)
+
     def reproduce_anew(self, stage: str, started: Callable[[str], None] = _quiet, **environment: str) -> None:
         """Every stage up to `stage`: nothing that was made before, by whom ever, is believed."""
         variables = {**self.environment(), "KEPT": "no", **environment}
@@ -173,13 +187,16 @@ class Workspace:
 
     def _lost(self, said: str) -> Iterator[str]:
         """What is missing of data that DVC found neither here nor in its remote, and the commands that mend it."""
-        config = configparser.ConfigParser(interpolation=None)
-        config.read(self.folder / ".dvc/config.local", encoding="utf-8")
         names = [name for found in LOST.findall(said) for name in found.split(", ")]
-        lost = [line for name in names for line in pointers.missing(self.folder, name, [Path(config["cache"]["dir"])])]
+        lost = [line for name in names for line in pointers.missing(self.folder, name, [self._cache()])]
         if lost:
             yield f"Missing in the storage, or damaged there: {', '.join(lost[:10])}{' ...' if len(lost) > 10 else ''}"
             yield "Whoever has it runs `nox -s storage -- push`. Here, `nox -s storage -- pull` brings what is there."
+
+    def _cache(self) -> Path:
+        config = configparser.ConfigParser(interpolation=None)
+        config.read(self.folder / ".dvc/config.local", encoding="utf-8")
+        return Path(config["cache"]["dir"])
 
     def run(self, command: list[str], environment: dict[str, str], started: Callable[[str], None] = _quiet) -> None:
         """Run a command in the folder; `started` hears of each stage, and of how many partitions it knew.

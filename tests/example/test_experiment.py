@@ -1,18 +1,39 @@
 """`nox -s experiment` on the real flights: what counts as the head, what is trained, what a failure says."""
 
 import json
+import os
 import re
 import shutil
+from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pytest
 
-from tests.conftest import ROOT, SAMPLE, Project
+from tests.conftest import ROOT, SAMPLE, Project, clone
+
+pytestmark = pytest.mark.xdist_group("experiments")  # they share a base, which is trained once
+
+
+@pytest.fixture
+def project(quicker: Path, tmp_path: Path, shared: Path) -> Project:
+    return clone(quicker, tmp_path / "clone", shared)
 
 
 def comparison(project: Project) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((project.root / "experiment/comparison.json").read_bytes())
     return content
+
+
+# root, too, may not write what is read-only, as everybody else
+ORDINARY = () if os.geteuid() else ("setpriv", "--inh-caps=-all", "--bounding-set=-dac_override")
+
+
+def test_both_sides_bring_the_data_to_an_empty_cache_as_an_ordinary_user(fresh_clone: Project) -> None:
+    fresh_clone.edit("params.yaml", "learning_rate: 0.3", "learning_rate: 0.1")
+    done = fresh_clone.run(*ORDINARY, "python", "-m", "pipelines.experiment", "--sample", "4000")
+    assert done.returncode in (0, 1), done.stderr
+    assert comparison(fresh_clone)["head"]["dirty"]
 
 
 def test_docs_only_change_is_unchanged_and_trains_nothing(project: Project) -> None:

@@ -54,3 +54,13 @@ def test_missing_names_the_files_or_all_of_it(tree: Path, tmp_path: Path) -> Non
     assert pointers.missing(tree, "data", [place]) == [f"data/x.csv ({D})"]
     put(place, D, "1")
     assert pointers.missing(tree, "data", [place]) == []
+
+
+def test_a_stage_lacks_its_data_or_what_it_made_until_all_of_it_is_there(tree: Path, tmp_path: Path) -> None:
+    place = put(tmp_path / "cache", f"{A}.dir", json.dumps([{"md5": D, "relpath": "x.csv"}]))
+    for md5 in (B, C, D):
+        assert pointers.lacks(tree, "data", "train", [place])
+        put(place, md5, "1")
+    assert not pointers.lacks(tree, "data", "train", [place])
+    (tree / "dvc.lock").unlink()
+    assert not pointers.lacks(tree, "data", "train", [place])

@@ -8,7 +8,9 @@ import pytest
 
 from mlops import workspace
 from mlops.training import kept
-from mlops.workspace import StepFailed, Workspace
+from mlops.workspace import StepFailed, Workspace, git
+from tests.conftest import Project
+from tests.stress import HOSTILE
 
 
 @pytest.mark.parametrize(
@@ -100,3 +102,36 @@ def test_a_step_that_cannot_be_imported_says_so_when_it_is_called(tmp_path: Path
         side.waiting("step", dict(os.environ)) as run,
     ):
         run()
+
+
+def said(root: Path) -> list[str]:
+    """What git prints of a repository, in the ways in which it is asked."""
+    words = [
+        "log --format=%H%n%s",
+        "diff HEAD~1",
+        "diff --numstat HEAD~1",
+        "tag --list",
+        "branch",
+        "status --porcelain",
+    ]
+    return [git(root, *line.split()) for line in words]
+
+
+def test_a_persons_own_git_settings_change_nothing_of_what_git_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Project(tmp_path / "project")
+    project.root.mkdir()
+    project.must("git", "init", "--quiet")
+    for content in ("one", "two"):
+        (project.root / "\u00e4.txt").write_text(f"{content}\n")
+        project.commit()
+    for tag in ("v1.10.0", "v1.9.0", "v1.2.0"):
+        project.must("git", "tag", tag)
+    (project.root / "new").touch()
+    before = said(project.root)
+    assert "?? new" in before[-1]
+    (tmp_path / "settings").write_text(HOSTILE)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "settings"))
+    assert project.run("git", "tag", "--list", GIT_CONFIG_GLOBAL=str(tmp_path / "settings")).stdout != f"{before[3]}\n"
+    assert said(project.root) == before

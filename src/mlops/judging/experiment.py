@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -104,6 +105,8 @@ def _train(base: Workspace, head: Workspace, request: Request, say: Say) -> None
     limits = base.params()["judge"]
     for side in (base, head):
         _set_sample(side, limits, request)
+    for side in (head, base):
+        _step(side.name, partial(side.bring, "validate", partial(say, side.name)))
     with ThreadPoolExecutor(2) as pool:
         for job in [pool.submit(_reproduce, side, "train", say) for side in (head, base)]:
             job.result()
