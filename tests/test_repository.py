@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -43,6 +44,14 @@ def test_no_module_of_the_machinery_but_the_contract_is_open_to_the_problem() ->
     closed = next(one for one in linter["contracts"] if one["source_modules"] == ["problem"])["forbidden_modules"]
     modules = {path.stem for path in (ROOT / "src/mlops").glob("[a-z]*")}
     assert set(closed) == {f"mlops.{name}" for name in modules - {"contract"}}
+
+
+def test_a_clone_has_the_same_bytes_whatever_git_makes_of_line_ends(template: Path, tmp_path: Path) -> None:
+    clone = ["git", "-c", "core.autocrlf=true", "clone", "--quiet", str(template), str(tmp_path / "clone")]
+    subprocess.run(clone, check=True)
+    files = [path.relative_to(template) for path in template.rglob("*") if path.is_file() and ".git" not in path.parts]
+    assert len(files) > 300
+    assert [path for path in files if (template / path).read_bytes() != (tmp_path / "clone" / path).read_bytes()] == []
 
 
 def test_makefile_stays_small() -> None:
