@@ -33,7 +33,7 @@ def azure(monkeypatch: pytest.MonkeyPatch) -> Iterator[BlobServiceClient]:
     ) as server:
         try:
             assert server.stdout
-            said = (re.search(r"listening (?:at|on) (http://[\d.:]+)", line) for line in server.stdout)
+            said = (re.search(r"listen\w* (?:at|on) (http://[\d.:]+)", line) for line in server.stdout)
             url = next(found[1] for found in said if found)
             threading.Thread(target=server.stdout.read, daemon=True).start()  # it says more, which somebody must take
             words = (
