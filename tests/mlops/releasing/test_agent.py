@@ -17,6 +17,7 @@ from mlops.releasing.mirror import Mirror
 from mlops.workspace import git
 from tests.mlops.releasing.conftest import digest
 from tests.mlops.releasing.test_promotion import OPEN
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -200,13 +201,21 @@ def test_the_last_versions_are_kept_and_the_one_that_is_served(bea, follower, mo
 def test_current_is_switched_in_one_step_and_never_absent(follower):
     """Somebody who looks all the time finds one version or the other."""
     follower.reconcile()
-    ended, link = threading.Event(), follower.releases / "current"
-    with ThreadPoolExecutor() as pool:
-        looking = pool.submit(lambda: [link.readlink().name for _ in iter(ended.is_set, True)])
+    ended, link, seen = threading.Event(), follower.releases / "current", set()
+
+    def both_were_seen():
         for n in range(500):
             follower._switch(f"v1.{n % 2}.0")
-        ended.set()
-    assert set(looking.result()) == {"v1.0.0", "v1.1.0"}
+        return len(seen) > 1 or looking.done()
+
+    with ThreadPoolExecutor() as pool:
+        looking = pool.submit(lambda: [seen.add(link.readlink().name) for _ in iter(ended.is_set, True)])
+        try:
+            eventually(both_were_seen)
+        finally:
+            ended.set()
+    assert looking.exception() is None
+    assert seen == {"v1.0.0", "v1.1.0"}
 
 
 def test_following_goes_on_after_failures_and_waits_longer_each_time(follower, origin, capsys):
