@@ -37,7 +37,7 @@ def forward(name: str, about: str, command: str = "") -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, formatting, uv.lock, and which room imports which."""
-    run("ruff", "check", *session.posargs, then="make lint ARGS=--fix, which mends most of it")
+    run("ruff", "check", *session.posargs, then="make lint ARGS=--fix, which fixes most of it")
     run("ruff", "format", "--check", then=".venv/bin/ruff format")
     run("uv", "lock", "--check", "--quiet")
     os.environ["PYTHONPATH"] = os.pathsep.join(["src", "."])

@@ -121,20 +121,19 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """This work tree, uncommitted changes included, as the one commit of a repository on main."""
     project = Project(tmp_path_factory.mktemp("template") / "template")
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in listed.stdout.splitlines():
-        if (ROOT / name).is_file():
-            (project.root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, project.root / name)
+    copy_work_tree(project.root)
     project.must("git", "init", "--quiet", "--initial-branch=main")
     project.commit("the template")
     return project.root
+
+
+def copy_work_tree(folder: Path) -> None:
+    """Copy every file that git doesn't ignore, as it is now."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    for name in subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0"):
+        if name and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
 
 
 def clone(template: Path, folder: Path, shared: Path | None = None) -> Project:

@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from tests.conftest import ROOT, copy_work_tree
+
 BUSY = 4  # processes
 WASTE = "import os\nstarter = os.getppid()\nwhile os.getppid() == starter: pass"
 NOBODY = "nobody"
@@ -98,11 +99,7 @@ class Place:
         """A copy of the work tree, uncommitted files included, with an environment of its own."""
         tree = folder / "tree"
         subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(tree)], check=True)
-        listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-        for name in subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0"):
-            if name and (ROOT / name).is_file():
-                (tree / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, tree / name)
+        copy_work_tree(tree)
         prefix = tree / ".venv"
         own = {"UV_PROJECT_ENVIRONMENT": str(prefix), "UV_LINK_MODE": "copy", "UV_COMPILE_BYTECODE": "1"}
         subprocess.run(["uv", "sync", "--quiet", "--frozen"], cwd=tree, env=os.environ | own, check=True)
