@@ -202,7 +202,8 @@ def claimed(host: str, port: int) -> Iterator[tuple[str, int]]:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             holder.bind((host, port))
-        except OSError as error:
-            raise BadInput(f"{host}:{port}: {error.strerror}; choose another --host or --port") from None
+        except (OSError, OverflowError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise BadInput(f"{host}:{port}: {reason}; choose another --host or --port") from None
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         yield holder.getsockname()

@@ -175,6 +175,7 @@ def test_it_starts_without_a_release_and_is_ready_when_one_comes(service):
         ({"STORE_URL": "mysql://host/name"}, (), "count", "STORE_URL: .*"),
         ({}, (), "maybe", "params.yaml: .*out_of_range.*"),
         ({}, ("--port=1", "--host=192.0.2.1"), "count", "192.0.2.1:1: .*; choose another --host or --port"),
+        ({}, ("--port=70000",), "count", "127.0.0.1:70000: .* 0-65535.; choose another --host or --port"),
         ({}, ("--spool=params.yaml",), "count", "params.yaml: File exists; give --spool a folder .*"),
     ],
 )
