@@ -9,7 +9,8 @@ import nox
 nox.options.default_venv_backend = "none"  # one environment, .venv, which uv keeps equal to uv.lock
 nox.options.sessions = ["lint", "types", "test"]
 nox.needs_version = ">=2025.2.9"
-TOGETHER = ("--numprocesses=2", "--dist=loadgroup", "--no-loadscope-reorder")
+CORES = min(os.cpu_count() or 2, 8)
+TOGETHER = (f"--numprocesses={CORES}", "--dist=loadgroup", "--no-loadscope-reorder")
 AGAIN = "make {} ARGS=--last-failed, which runs what failed, and it alone"
 os.environ.pop("UV_COMPILE_BYTECODE", None)  # make and CI compile at install; here it would check every file each time
 

@@ -43,7 +43,11 @@ def of_frames(n_rows: int) -> dict[str, float]:
 def _many(n_rows: int) -> dict[str, float]:
     made, base = trained()
     rows, day = flights()
-    june = rows[(day >= ordinal(6)) & (day < ordinal(7))].sample(CHUNK, random_state=0).sort_values("time_hour")
+    june = (
+        rows[(day >= ordinal(6)) & (day < ordinal(7))]
+        .sample(CHUNK, replace=True, random_state=0)
+        .sort_values("time_hour")
+    )
     batch, seen = baseline.read(june, made), Seen(base.info, base.plan)
     predicting = _timed(lambda: made.predict(june)) * n_rows / CHUNK
     seen.take(batch)

@@ -25,7 +25,7 @@ import pandas as pd
 
 from benchmarks.claims import Claim, main
 from benchmarks.costs import many
-from benchmarks.flights import ROOT, asked, flights, ordinal, trained
+from benchmarks.flights import ROOT, THINNED, asked, flights, ordinal, trained
 from benchmarks.injected import FAULTS
 from mlops.artifact import Model
 from mlops.watching import baseline, check
@@ -106,6 +106,7 @@ def measure(quick: bool) -> tuple[list[Claim], dict[str, Any]]:
         for draw, start in enumerate(starts):
             jobs.setdefault((start, days), []).extend((name, draw) for name in FAULTS)
     os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ[THINNED] = "8" if quick else "1"
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         later = [pool.submit(window, start, days, faults) for (start, days), faults in jobs.items()]
         real = pool.submit(months, 31 if quick else 1)

@@ -19,7 +19,8 @@ from mlops.workspace import git
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = {**os.environ, "UV_PROJECT_ENVIRONMENT": sys.prefix, "PYTHONPATH": str(ROOT)}
 EXPERIMENT = ["nox", "-s", "experiment", "--", "--base", "HEAD"]
-SMALL = {"sample_rows: 20000": "sample_rows: 4000", "trainings: 5": "trainings: 2", "trees: 100": "trees: 20"}
+SMALL = {"sample_rows: 20000": "sample_rows: 4000", "trainings: 5": "trainings: 2", "trees: 100": "trees: 20",
+         "resamples: 2000": "resamples: 500"}  # fmt: skip
 RATES = ("0.1", "0.2", "0.25", "0.15", "0.12")
 
 

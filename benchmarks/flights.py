@@ -1,5 +1,6 @@
 """The bundled flights as frames, and the example's model of January to April with its baseline."""
 
+import os
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -20,12 +21,17 @@ from problem.schema import SCHEMA
 ROOT = Path(__file__).parents[1]
 
 
+THINNED = "THINNED"  # in the environment, for processes that are started, too: take every n-th flight
+
+
 @cache
 def flights() -> tuple[pd.DataFrame, Ints]:
     """January to September, and the local day of each row."""
     paths = [*read.partitions(ROOT / "data"), *read.partitions(ROOT / "live")]
     rows = pd.concat([validate.clean(path, SCHEMA) for path in paths], ignore_index=True)
-    rows = rows.sort_values("time_hour", kind="stable", ignore_index=True)
+    rows = (
+        rows.sort_values("time_hour", kind="stable").iloc[:: int(os.environ.get(THINNED, "1"))].reset_index(drop=True)
+    )
     return rows, counts.ordinals(rows["time_hour"], SCHEMA.zone)
 
 

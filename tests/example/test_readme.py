@@ -2,17 +2,19 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, Project
+from tests.conftest import ROOT, Project, clone
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.strip().splitlines()]
 RUN_ELSEWHERE = {"make test": "this is it", "make demo": "test_demo", 'make reproduce ARGS="HEAD"': "test_pipeline"}
 
 
-def test_commands_of_the_readme_run_in_the_order_given(project: Project) -> None:
+def test_commands_of_the_readme_run_in_the_order_given(quicker: Path, tmp_path: Path, shared: Path) -> None:
+    project = clone(quicker, tmp_path / "clone", shared)
     for command in COMMANDS:
         if command not in RUN_ELSEWHERE:
             project.must("bash", "-c", command.replace("make experiment", 'make experiment ARGS="--sample 8000"'))
