@@ -44,8 +44,7 @@ class Author:
         try:
             return self.github.push(self.project.root, self._tree(), branch, self.main, fork)
         finally:
-            for file, old, new in reversed(edits):
-                self.project.edit(file, new, old)
+            self.project.must("git", "reset", "--quiet", "--hard")
 
     def _tree(self) -> str:
         self.project.must("git", "add", "--all")
