@@ -20,7 +20,8 @@ from pathlib import Path
 
 from tests.conftest import ROOT, copy_work_tree
 
-BUSY = 4  # processes
+BUSY = 4  # processes, on two cores
+WORKERS = 12  # so that the busy ones make each slow, and yet a round ends
 WASTE = "import os\nstarter = os.getppid()\nwhile os.getppid() == starter: pass"
 NOBODY = "nobody"
 DROP = ("setpriv", f"--reuid={NOBODY}", "--regid=nogroup", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all")
@@ -148,7 +149,7 @@ def main() -> int:
             places[one.ordinary] = make(folder, one.ordinary)
         begin = time.monotonic()
         status = places[one.ordinary].run(
-            one, words or ["--numprocesses=4", "--dist=loadgroup", "--no-loadscope-reorder", "tests"]
+            one, words or [f"--numprocesses={WORKERS}", "--dist=loadgroup", "--no-loadscope-reorder", "tests"]
         )
         print(f"{one}: {'failed' if status else 'green'}, {time.monotonic() - begin:.0f} s", flush=True)
         if status:
