@@ -151,7 +151,8 @@ def assign(version, root):
 
 def test_two_who_take_the_same_number_at_once_both_get_one(ann, clone, origin):
     attempts, hook = origin.root / "attempts", origin.root / "hooks/pre-receive"
-    hook.write_text(f"#!/bin/sh\necho attempt >> {attempts}\nsleep 0.5\n")
+    both = f"while [ $(wc -l < {attempts}) -lt 2 ]; do sleep 0.02; done"
+    hook.write_text(f"#!/bin/sh\necho attempt >> {attempts}\n{both}\n")
     hook.chmod(0o755)
     people = [ann.root, clone("bob").root]
     with multiprocessing.get_context("spawn").Pool(2) as pool:
