@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -71,8 +72,9 @@ def test_the_data_card_of_the_example_says_the_same_of_bringing_data_as_everybod
     assert write.BRINGING in (ROOT / write.CARD).read_text()
 
 
-def test_going_back_brings_the_example_and_its_data(weather: Trial) -> None:
-    project, command = Project(weather.folder), weather.said.splitlines()[-1].partition("To go back: ")[2]
+def test_going_back_brings_the_example_and_its_data(weather: Trial, tmp_path: Path) -> None:
+    project = Project(shutil.copytree(weather.folder, tmp_path / "clone", symlinks=True))
+    command = weather.said.splitlines()[-1].partition("To go back: ")[2]
     project.must("bash", "-c", command)
     assert project.must("git", "status", "--porcelain") == ""
     assert [path.name for path in sorted((project.root / "data").iterdir())][:1] == ["2013-01.parquet"]
