@@ -100,7 +100,7 @@ class Problem:
 
 
 @cache
-def problem(name: str, draws: int, sample_rows: int) -> Problem:
+def problem(name: str, draws: int, judging: params.Judge) -> Problem:
     """The example, or the same flights with their delay as a regression's target."""
     rows = pd.concat([validate.clean(path, SCHEMA) for path in read.partitions(ROOT / "data")], ignore_index=True)
     schema = SCHEMA
@@ -108,9 +108,9 @@ def problem(name: str, draws: int, sample_rows: int) -> Problem:
         rows["arr_delay"] = np.log1p(rows["arr_delay"].clip(lower=0))
         columns = {"arr_delay": column("number", "target"), "late": column("integer", "ignored")}
         schema = msgspec.structs.replace(SCHEMA, task="regression", columns=SCHEMA.columns | columns)
-    limits = params.load(ROOT)
-    samples = 2 * draws * limits.judge.trainings  # twice, as some heads get other salts
-    prepare = msgspec.structs.replace(limits.prepare, sample_rows=sample_rows, samples=samples)
+    limits = msgspec.structs.replace(params.load(ROOT), judge=judging)
+    samples = 2 * draws * judging.trainings  # twice, as some heads get other salts
+    prepare = msgspec.structs.replace(limits.prepare, sample_rows=judging.sample_rows, samples=samples)
     with warnings.catch_warnings(action="ignore", category=pd.errors.PerformanceWarning):  # so many samples
         return Problem(schema, *split.split(rows, schema, prepare), limits)
 
@@ -132,9 +132,9 @@ class Trial:
     raw: str
 
 
-def run(name: str, draw: int, draws: int, sample_rows: int, changes: Sequence[Change]) -> list[Trial]:
+def run(name: str, draw: int, draws: int, judging: params.Judge, changes: Sequence[Change]) -> list[Trial]:
     """All trials of one draw; a side that several changes share is trained once."""
-    known = problem(name, draws, sample_rows)
+    known = problem(name, draws, judging)
     with tempfile.TemporaryDirectory() as scratch:
 
         @cache

@@ -25,6 +25,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 from rich.console import Console
@@ -56,12 +57,11 @@ def measure(quick: bool) -> tuple[list[Claim], dict[str, Any]]:
 
 def _all_trials(quick: bool) -> Iterator[Trial]:
     limits = params.load(ROOT).judge
-    draws, of_known, sample_rows = (1, 1, 2_000) if quick else (34, 20, limits.sample_rows)
+    draws, of_known = (1, 1) if quick else (34, 20)
+    limits = msgspec.structs.replace(limits, sample_rows=2_000, trainings=2, resamples=200) if quick else limits
     nothing, known = (NOTHING[:1], KNOWN[:1]) if quick else (NOTHING, KNOWN)
     jobs = [
-        (name, draw, draws, sample_rows, nothing + known * (draw < of_known))
-        for draw in range(draws)
-        for name in PROBLEMS
+        (name, draw, draws, limits, nothing + known * (draw < of_known)) for draw in range(draws) for name in PROBLEMS
     ]
     os.environ["OMP_NUM_THREADS"] = "1"  # two fits of several threads each would stall each other
     with ProcessPoolExecutor(WORKERS, get_context("spawn")) as pool:
