@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import ROOT, SAMPLE, Project, clone
 
-pytestmark = pytest.mark.xdist_group("experiments")  # they share a base, which is trained once
+pytestmark = pytest.mark.xdist_group("comparisons")  # they share a base, which is trained once
 
 
 @pytest.fixture
