@@ -45,7 +45,8 @@ def measure(quick: bool) -> tuple[list[Claim], dict[str, Any]]:
                         start = time.monotonic()
                         move(made, version, door)
                         _await(found.url, made.moves[-1].version)
-                        time.sleep(max(AROUND, SECONDS / SWITCHES - (time.monotonic() - start)))
+                        time.sleep(max(0.0, SECONDS / SWITCHES - (time.monotonic() - start)))
+                        _settle(folder / "answers", made.moves[-1])
         answers = traffic.answers(folder / "answers")
     return _claims(made, answers)
 
@@ -54,6 +55,17 @@ def _await(url: str, version: str) -> None:
     """Until the service answers with the version, however slow this machine is."""
     if not smoke.wait_for(url, version, PATIENCE).holds:
         raise RuntimeError(f"{version} was never served")
+
+
+def _settle(file: Path, move: stand.Move) -> None:
+    """Until the client has been answered by the version, and again when nothing of the switch was left."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        found = [one for one in traffic.answers(file) if one.model == move.version and one.end >= move.before]
+        if found and found[-1].start > found[0].end + AROUND:
+            return
+        time.sleep(0.2)
+    raise RuntimeError(f"the client isn't answered by {move.version}")
 
 
 def _deploy(made: stand.Stand, version: str, door: promotion.Door) -> None:

@@ -44,6 +44,7 @@ def test_bundle_is_rebuilt_with_the_same_hashes(project: Project) -> None:
 def test_benchmark_runs_in_its_quick_form(name: str, project: Project) -> None:
     project.must("dvc", "pull", "--quiet", "data.dvc")
     done = project.run("python", "-m", f"benchmarks.{name}", "--quick", "--json", "claims.json")
+    assert (project.root / "claims.json").exists(), done.stderr
     claims = json.loads((project.root / "claims.json").read_bytes())["claims"]
     assert done.returncode == (0 if all(claim["holds"] for claim in claims) else 1), done.stderr
     assert {"claim", "measured", "limit", "holds"} <= set(claims[0])

@@ -8,6 +8,7 @@ from mlops.contract import Golden, Release
 from mlops.serving.openapi import document, example
 from mlops.serving.requests import Requests
 from tests.mlops.serving.conftest import LIMITS, SCHEMA, info
+from tests.waiting import PATIENCE
 
 RELEASE = Release(version="v1.0.0", commit="0" * 40, files={})
 
@@ -54,7 +55,8 @@ def test_the_service_keeps_its_own_schema_whatever_is_asked(service, folder, out
     service.start("/health/ready")
     done = subprocess.run(
         ["schemathesis", "run", f"{service.client.base_url}/schema", "--checks=all", "--max-examples=20",
-         "--exclude-checks=positive_data_acceptance", "--generation-deterministic", "--no-color"],
+         "--exclude-checks=positive_data_acceptance", "--generation-deterministic", "--no-color",
+         "--suppress-health-check=too_slow", f"--request-timeout={PATIENCE}"],
         cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:]
