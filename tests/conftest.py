@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -115,9 +116,21 @@ class Project:
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that all test processes of this run share."""
+    """A folder that all test processes of this run share, with DVC's cache, which holds what is bundled.
+
+    Two that pull one object at once stop each other: DVC makes it read-only, and then root alone may write.
+    """
     base = tmp_path_factory.getbasetemp()
-    return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    folder = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    bundled, filled, part = ROOT / ".dvc/seed/files", folder / "dvc-cache/files", base / "dvc-cache.part"
+    if bundled.is_dir() and not filled.exists():
+        shutil.copytree(bundled, part)
+        for file in part.rglob("*"):
+            file.chmod(0o755 if file.is_dir() else 0o444)
+        filled.parent.mkdir(exist_ok=True)
+        with suppress(OSError):  # another process was quicker
+            part.rename(filled)
+    return folder
 
 
 @pytest.fixture(scope="session")
