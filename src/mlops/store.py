@@ -244,9 +244,20 @@ class Store:
         """A transaction, after the tables are there."""
         with self._preparing:
             if not self._prepared:
-                TABLES.create_all(self._engine)
+                self._prepare()
                 self._prepared = True
         return self._engine.begin()
+
+    def _prepare(self) -> None:
+        """Make the tables that aren't there. Another process may be making them, too: then it is asked again."""
+        for left in reversed(range(1 + len(TABLES.tables))):
+            try:
+                TABLES.create_all(self._engine)
+            except sql.exc.DBAPIError as error:
+                if not left or error.statement is None:  # it can't be reached, say
+                    raise
+            else:
+                return
 
 
 def _read_while_written(connection: Any, _record: Any) -> None:

@@ -2,9 +2,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+import sqlalchemy as sql
 
 from mlops.contract import BadInput
 from mlops.store import Moment, Outcome, Prediction, Store
+from mlops.tables import TABLES
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -22,6 +24,21 @@ def store(request, tmp_path):
     with made._begin() as connection:
         connection.exec_driver_sql("TRUNCATE predictions, outcomes, alerts, checks")
     return made
+
+
+def test_two_that_open_a_new_store_at_once_both_find_its_tables(store):
+    """A service and a monitor, say: the second makes the tables while the first is about to."""
+    TABLES.drop_all(store._engine)
+    first, second = (Store.connect(store._engine.url.render_as_string(hide_password=False)) for _ in range(2))
+
+    @sql.event.listens_for(first._engine, "before_cursor_execute")
+    def meanwhile(_connection, _cursor, statement, *_rest):
+        if statement.lstrip().startswith("CREATE TABLE"):
+            assert second.checks(1) == []
+
+    assert first.checks(1) == []
+    first.add([prediction()])
+    assert second.prediction("a") == prediction()
 
 
 def test_a_prediction_comes_back_as_it_was_stored(store):
