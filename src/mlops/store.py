@@ -19,6 +19,7 @@ from mlops.tables import ALERTS, CHECKS, MOMENT, OUTCOMES, PREDICTIONS, TABLES
 Role = Literal["production", "challenger"]
 MASK = "***"  # stands where a sensitive value was
 CHUNK = 20_000
+LONGEST_WAIT = 60  # seconds for another who writes to a file of SQLite; its 5 are too few for a slow machine
 INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -261,5 +262,6 @@ class Store:
 
 
 def _read_while_written(connection: Any, _record: Any) -> None:
-    """SQLite's write-ahead log lets others read while the service writes."""
+    """SQLite's write-ahead log lets others read while the service writes; who writes waits for who does."""
+    connection.execute(f"PRAGMA busy_timeout={LONGEST_WAIT * 1000}")
     connection.execute("PRAGMA journal_mode=WAL")

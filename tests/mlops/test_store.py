@@ -141,6 +141,11 @@ def test_readers_are_not_blocked_by_a_writer_of_sqlite(tmp_path):
         assert store.prediction("a") is not None
 
 
+def test_who_writes_to_sqlite_waits_long_enough_for_another_on_a_slow_machine(tmp_path):
+    with Store.connect(f"sqlite:///{tmp_path}/store.db")._begin() as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 60_000
+
+
 @pytest.mark.parametrize("url", ["nonsense", "mysql://host/name", "oracle+oracledb://host/name"])
 def test_an_unusable_url_is_refused_with_the_remedy(url):
     with pytest.raises(BadInput, match=r"STORE_URL: .*(sqlite|postgresql)"):
