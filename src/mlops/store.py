@@ -19,7 +19,7 @@ from mlops.tables import ALERTS, CHECKS, MOMENT, OUTCOMES, PREDICTIONS, TABLES
 Role = Literal["production", "challenger"]
 MASK = "***"  # stands where a sensitive value was
 CHUNK = 20_000
-LONGEST_WAIT = 60  # seconds for another who writes to a file of SQLite; its 5 are too few for a slow machine
+LONGEST_WAIT = 30  # seconds for another who writes to a file of SQLite, whose own 5 are too few for a slow machine
 INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 

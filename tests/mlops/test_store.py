@@ -143,7 +143,7 @@ def test_readers_are_not_blocked_by_a_writer_of_sqlite(tmp_path):
 
 def test_who_writes_to_sqlite_waits_long_enough_for_another_on_a_slow_machine(tmp_path):
     with Store.connect(f"sqlite:///{tmp_path}/store.db")._begin() as connection:
-        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 60_000
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://host/name", "oracle+oracledb://host/name"])
