@@ -81,8 +81,7 @@ def _roll_back(made: stand.Stand, leaving: str, door: promotion.Door) -> None:
 
 
 def _pushed(made: stand.Stand) -> float:
-    number, _ = Registry.read(made.project).stages[STAGE][-1]
-    return (made.origin / f"refs/tags/model#{STAGE}#{number}").stat().st_mtime
+    return (made.origin / f"refs/tags/{Registry.read(made.project).given(STAGE)}").stat().st_mtime
 
 
 def _claims(made: stand.Stand, answers: list[Answer]) -> tuple[list[Claim], dict[str, Any]]:

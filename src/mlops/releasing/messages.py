@@ -15,7 +15,7 @@ from mlops.history import MOST, Assignment
 from mlops.releasing.registry import ASSIGNMENT, BAD, CHALLENGER, Registry
 from mlops.workspace import git
 
-FIELDS = ("refname:strip=2", "creatordate:unix", "taggername", "objectname", "*objectname", "contents:subject")
+FIELDS = ("refname:strip=2", "creatordate:unix", "taggername", "contents:subject")
 TRAILERS = ("Mode", "Share")  # of a challenger's tag
 
 
@@ -29,14 +29,14 @@ def history(repository: Path, known: Registry, stages: Iterable[str]) -> list[As
     refs = [f"refs/tags/{name}" for name in recent(known, stages)]
     form = "%09".join(f"%({field})" for field in FIELDS)
     lines = git(repository, "for-each-ref", f"--format={form}", *refs).splitlines() if refs else ()
-    found = [_assignment(line.split("\t", 5), known) for line in lines]
+    found = [_assignment(line.split("\t", 3), known) for line in lines]
     return sorted(found, key=lambda one: (one.at, one.number), reverse=True)[:MOST]
 
 
 def _assignment(fields: list[str], known: Registry) -> Assignment:
-    name, at, by, commit, peeled, reason = fields
+    name, at, by, reason = fields
     stage, mark, number = ASSIGNMENT.findall(name)[0]
-    version = next(version for version, place in known.versions.items() if place in (commit, peeled))
+    version = next(move.version for move in known.stages[stage] if move.tag == name)
     return Assignment(
         stage=stage, number=int(number), version=version, at=datetime.fromtimestamp(int(at), UTC), by=by,
         reason=reason, bad=known.has(BAD, version), ended=bool(mark),
@@ -54,7 +54,7 @@ def challenge(repository: Path, known: Registry, champion: str | None) -> Challe
     version = known.current(CHALLENGER)
     if version in (None, champion) or known.has(BAD, str(version)):
         return None
-    name = known.tags(CHALLENGER)[0]
+    name = str(known.given(CHALLENGER))
     given = {key.lower(): value for key, value in trailers(repository, name).items()}
     try:
         return msgspec.convert({"version": version, **given}, Challenge, strict=False)

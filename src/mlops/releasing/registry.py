@@ -1,11 +1,12 @@
 """Versions and stages as git tags, in the format of GTO: `model@v1.2.0` is a version, `model#prod#3` puts one there.
 
-The newest assignment of a stage wins, so a rollback is one more tag. `model#challenger!#4` takes a version out again. A
-stage may also be a label: `model#bad#1` marks a version that must not be deployed again.
+The newest assignment of a stage wins, so a rollback is one more tag. `model#challenger!#4` takes a version out again;
+then the one before it is there again, unless that was taken out, too. `model@v1.2.0!` says that a version is none any
+more. A stage may also be a label: `model#bad#1` marks a version that must not be deployed again.
 
 References
 ----------
-GTO 1.10, https://mlem.ai/doc/gto: tag names of versions and assignments.
+GTO 1.10, https://mlem.ai/doc/gto: tag names, and what they come to. A test compares both on random histories.
 """
 
 import os
@@ -13,7 +14,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import yaml
 
@@ -23,38 +24,52 @@ from mlops.workspace import git
 
 Bump = Literal["major", "minor", "patch"]
 FIRST, BAD, CHALLENGER = "v1.0.0", "bad", "challenger"
-VERSION = re.compile(r"model@(v\d+\.\d+\.\d+)")
-ASSIGNMENT = re.compile(r"model#([a-z][a-z0-9-]*)(!?)#(\d+)")
+NUMBER = "(?:0|[1-9][0-9]*)"  # as \d is also a digit of another script
+VERSION = re.compile(rf"model@(v{NUMBER}\.{NUMBER}\.{NUMBER})(!?)(?:#([0-9]+))?")
+ASSIGNMENT = re.compile(r"model#([a-z][a-z0-9-]*)(!?)#([0-9]+)")
 ATTEMPTS = 5
+
+
+class Move(NamedTuple):
+    """A tag that put `version` into a stage or took it out; `there` is who is in it since, the current one last."""
+
+    number: int
+    tag: str
+    version: str
+    ended: bool
+    there: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Registry:
     """What the tags say.
 
-    `versions` maps each version to its release commit, the oldest version first; `stages` each stage to the versions
-    that were put there, as (number, version) pairs, the oldest first; None where the one before was taken out.
+    `versions` maps each version to its release commit, the oldest version first; `stages` each stage to the moves that
+    had an effect, the oldest first; `names` are all that a version ever had. A commit has one version: where a second
+    name was given to it, the older one counts.
     """
 
     versions: dict[str, str]
-    stages: dict[str, list[tuple[int, str | None]]]
+    stages: dict[str, list[Move]]
+    names: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, tags: dict[str, str]) -> "Registry":
         """From tag names and the commits that they point to; tags that mean nothing here are left aside."""
-        found = {match[1]: commit for name, commit in tags.items() if (match := VERSION.fullmatch(name))}
-        versions = {name: found[name] for name in sorted(found, key=order)}
-        named = {commit: name for name, commit in versions.items()}
+        names, named = _versions(tags)
+        versions = {name: commit for commit, name in named.items()}
         matches = ((ASSIGNMENT.fullmatch(tag), named.get(commit)) for tag, commit in tags.items())
-        events = sorted((int(match[3]), match[1], match[2], name) for match, name in matches if match and name)
-        stages: dict[str, list[tuple[int, str | None]]] = {}
-        for number, stage, ended, name in events:
-            given = stages.setdefault(stage, [])
-            if not ended:
-                given.append((number, name))
-            elif given and given[-1][1] == name:  # who ends a version doesn't end the one that came meanwhile
-                given.append((number, None))
-        return cls(versions, stages)
+        events = [(int(match[3]), not match[2], match, name) for match, name in matches if match and name]
+        stages: dict[str, list[Move]] = {}
+        there: dict[str, dict[str, None]] = {}  # by stage, the last one put there last
+        for number, begins, match, name in sorted(events, key=lambda event: event[:2]):  # an end comes before a begin
+            inside = there.setdefault(match[1], {})
+            if begins or name in inside:
+                inside.pop(name, None)
+                if begins:
+                    inside[name] = None
+                stages.setdefault(match[1], []).append(Move(number, match[0], name, not begins, tuple(inside)))
+        return cls(versions, stages, names)
 
     @classmethod
     def read(cls, root: Path) -> "Registry":
@@ -84,26 +99,34 @@ class Registry:
 
     def current(self, stage: str) -> str | None:
         """The version that is in a stage now."""
-        return self.stages[stage][-1][1] if self.stages.get(stage) else None
+        return next(reversed(self.there(stage)), None)
+
+    def there(self, stage: str) -> tuple[str, ...]:
+        """All that were put into a stage and not taken out, the current one last."""
+        return self.stages[stage][-1].there if self.stages.get(stage) else ()
+
+    def given(self, stage: str) -> str | None:
+        """Name of the tag that put the current version there."""
+        moves, current = reversed(self.stages.get(stage, ())), self.current(stage)
+        return next((move.tag for move in moves if move.version == current and not move.ended), None)
 
     def tags(self, stage: str) -> list[str]:
         """Names of a stage's tags, the newest first."""
-        given = reversed(self.stages.get(stage, ()))
-        return [f"model#{stage}{'' if version else '!'}#{number}" for number, version in given]
+        return [move.tag for move in reversed(self.stages.get(stage, ()))]
 
     def after(self, stage: str) -> int:
         """The number of a stage's next tag."""
-        return self.stages[stage][-1][0] + 1 if self.stages.get(stage) else 1
+        return self.stages[stage][-1].number + 1 if self.stages.get(stage) else 1
 
     def has(self, label: str, version: str) -> bool:
         """Was this version ever put there? Asked of stages that are labels, such as `bad`."""
-        return any(given == version for _, given in self.stages.get(label, ()))
+        return any(move.version == version and not move.ended for move in self.stages.get(label, ()))
 
     def previous(self, stage: str) -> str | None:
         """The version that was in a stage before the current one, and isn't marked bad."""
         current = self.current(stage)
-        earlier = [v for _, v in self.stages.get(stage, ()) if v and v != current and not self.has(BAD, v)]
-        return earlier[-1] if earlier else None
+        earlier = (move.there[-1] for move in reversed(self.stages.get(stage, ())) if move.there)
+        return next((version for version in earlier if version != current and not self.has(BAD, version)), None)
 
     def commit(self, version: str) -> str:
         """The release commit of a version.
@@ -119,11 +142,30 @@ class Registry:
 
     def next(self, bump: Bump) -> str:
         """The version after the newest."""
-        if not self.versions:
+        if not self.names:
             return FIRST
-        major, minor, patch = order(list(self.versions)[-1])
+        major, minor, patch = order(self.names[-1])
         after = {"major": (major + 1, 0, 0), "minor": (major, minor + 1, 0), "patch": (major, minor, patch + 1)}
         return "v" + ".".join(map(str, after[bump]))
+
+
+def _versions(tags: dict[str, str]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """All names of versions, and by release commit those that are versions still; both the oldest first.
+
+    A version has the commit that was registered first, whatever a later tag of that name says.
+    """
+    said: dict[str, list[tuple[int, bool, str]]] = {}
+    for tag, commit in tags.items():
+        if match := VERSION.fullmatch(tag):
+            said.setdefault(match[1], []).append((int(match[3] or 0), bool(match[2]), commit))
+    names = tuple(sorted(said, key=order))
+    found: dict[str, str] = {}
+    for name in names:
+        events = sorted(said[name])
+        commits = [commit for _, ended, commit in events if not ended]
+        if commits and not events[-1][1]:
+            found.setdefault(commits[0], name)
+    return names, found
 
 
 def order(version: str) -> tuple[int, int, int]:
@@ -173,20 +215,23 @@ def assign(root: Path, stage: str, version: str, why: str, remote: str | None = 
 
     def put(known: Registry) -> str:
         if known.current(stage) == version and not anew:
-            return known.tags(stage)[0]
+            return str(known.given(stage))
         return tag(root, f"model#{stage}#{known.after(stage)}", known.commit(version), why, remote)
 
     return _raced(root, remote, put)
 
 
 def unassign(root: Path, stage: str, why: str, remote: str | None = "origin") -> str:
-    """Take the version out of a stage: the tag that says so, none where it is empty already."""
+    """Empty a stage, the current version last: the tag that says so of it, none where it is empty already."""
 
     def end(known: Registry) -> str:
-        leaving, name = known.current(stage), f"model#{stage}!#{known.after(stage)}"
-        return tag(root, name, known.commit(leaving), why, remote) if leaving else ""
+        there, name = known.there(stage), f"model#{stage}!#{known.after(stage)}"
+        return tag(root, name, known.commit(there[0]), why, remote) if there else ""
 
-    return _raced(root, remote, end)
+    last = ""
+    while made := _raced(root, remote, end):
+        last = made
+    return last
 
 
 def _raced(root: Path, remote: str | None, make: Callable[[Registry], str]) -> str:

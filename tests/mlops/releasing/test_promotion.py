@@ -127,7 +127,7 @@ def test_rollback_brings_the_one_before_and_marks_the_one_that_leaves(live, orig
 def test_rollback_to_a_version_by_name_also_to_one_that_was_never_there(live):
     assert rollback(live.root, "prod", "v1.0.0", "why", OPEN).startswith("prod: v1.0.0 (model#prod#3)")
     assert rollback(live.root, "prod", "v1.2.0", "why", door(reviewers=True)).startswith("prod: v1.2.0 (model#prod#4)")
-    assert {version for _, version in Registry.read(live.root).stages["bad"]} == {"v1.0.0", "v1.1.0"}
+    assert set(Registry.read(live.root).there("bad")) == {"v1.0.0", "v1.1.0"}
 
 
 @pytest.mark.parametrize("reason", ["", " \n"])

@@ -2,10 +2,12 @@
 
 import json
 import multiprocessing
+import random
 import subprocess
 from functools import partial
 
 import pytest
+from gto import api as gto_api
 
 from mlops.contract import BadInput
 from mlops.releasing import registry
@@ -53,12 +55,13 @@ def test_a_label_stays_on_a_version_though_another_got_it_since():
     ("more", "current", "tags"),
     [
         ({}, "v1.9.0", ["#2", "#1"]),
-        ({"model#challenger!#3": "b"}, None, ["!#3", "#2", "#1"]),
+        ({"model#challenger!#3": "b"}, "v1.10.0", ["!#3", "#2", "#1"]),
+        ({"model#challenger!#3": "c", "model#challenger!#4": "b"}, None, ["!#4", "!#3", "#2", "#1"]),
         ({"model#challenger!#3": "b", "model#challenger#4": "a"}, "v1.2.0", ["#4", "!#3", "#2", "#1"]),
-        ({"model#challenger!#3": "b", "model#challenger#3": "a"}, "v1.2.0", ["#3", "#2", "#1"]),
+        ({"model#challenger!#3": "b", "model#challenger#3": "a"}, "v1.2.0", ["#3", "!#3", "#2", "#1"]),
         ({"model#challenger!#3": "a"}, "v1.9.0", ["#2", "#1"]),
     ],
-    ids=["there", "ended", "again", "ended while another came", "another was ended"],
+    ids=["there", "the one before is back", "all ended", "another", "ended while another came", "not there"],
 )
 def test_a_version_is_taken_out_again_by_a_tag(more, current, tags):
     known = Registry.of(TAGS | {"model#challenger#1": "c", "model#challenger#2": "b"} | more)
@@ -68,8 +71,61 @@ def test_a_version_is_taken_out_again_by_a_tag(more, current, tags):
 
 
 def test_previous_is_a_version_also_after_an_end():
-    known = Registry.of(TAGS | {"model#prod!#11": "c"})
+    known = Registry.of(TAGS | {"model#prod!#11": "a", "model#prod!#12": "b", "model#prod!#13": "c"})
     assert (known.current("prod"), known.previous("prod")) == (None, "v1.10.0")
+
+
+def test_a_commit_has_one_version_whatever_names_it_is_given():
+    """So who gives a bad one a second name doesn't get it past the mark."""
+    known = Registry.of(TAGS | {"model#bad#1": "c", "model@v1.11.0": "c"})
+    assert list(known.versions) == ["v1.2.0", "v1.9.0", "v1.10.0"]
+    assert known.has("bad", "v1.10.0")
+    assert known.next("minor") == "v1.12.0"
+
+
+def test_a_version_has_the_commit_that_was_first_whatever_a_later_tag_says():
+    assert Registry.of(TAGS | {"model@v1.9.0#12": "d"}).commit("v1.9.0") == "b"
+
+
+@pytest.mark.parametrize(
+    "name", ["model@v\u0661.0.0", "model@v01.0.0", "model@v1.0.0-rc.1", "model#prod#\u0662", "model@v1.0.0?"]
+)
+def test_a_name_with_other_digits_means_nothing(name):
+    assert Registry.of(TAGS | {name: "d"}) == Registry.of(TAGS)
+
+
+def histories():
+    """Tags as people and GTO may make them, in order, none of them a second version of a commit, which GTO refuses."""
+    for seed in range(100):
+        chance, commits, tags = random.Random(seed), {}, []  # noqa: S311
+        for number in range(1, chance.randint(2, 20)):
+            made = chance.choice(list(commits)) if commits else ""
+            kind = chance.choice(["version", "stage", "stage", "stage", "end", "gone", "again"]) if made else "version"
+            if kind == "version":
+                name = f"v{chance.randint(0, 2)}.{chance.choice([2, 10])}.{number}"
+                commits[name] = len(commits)
+                tags.append((f"model@{name}", commits[name]))
+            elif kind == "stage":
+                tags.append((f"model#{chance.choice(['prod', 'staging'])}#{number}", commits[made]))
+            elif kind == "end":
+                tags.append((f"model#{chance.choice(['prod', 'staging'])}!#{number}", commits[made]))
+            else:
+                tags.append((f"model@{made}{'!' * (kind == 'gone')}#{number}", commits[made]))
+        yield len(commits), tags
+
+
+@pytest.mark.parametrize(("count", "tags"), histories(), ids=map(str, range(100)))
+def test_this_and_gto_read_the_same_of_any_history(count, tags, tmp_path):
+    lines = [f"commit refs/heads/{n}\nmark :{n + 1}\ncommitter a <a> {n} +0000\ndata 0\n" for n in range(count)]
+    lines += [
+        f"tag {name}\nfrom :{commit + 1}\ntagger a <a> {at} +0000\ndata 0\n"
+        for at, (name, commit) in enumerate(tags, 2)
+    ]
+    subprocess.run(["git", "init", "--quiet", tmp_path], env=ENVIRONMENT, check=True)
+    subprocess.run(["git", "-C", tmp_path, "fast-import", "--quiet"], input="".join(lines), text=True, check=True)
+    known, shown = Registry.read(tmp_path), gto_api.show(str(tmp_path), table=False).get("model", {})
+    assert list(known.versions)[-1:] == [shown["version"]] * bool(shown.get("version"))
+    assert {stage: known.current(stage) for stage in known.stages if known.current(stage)} == shown.get("stage", {})
 
 
 def test_an_unknown_version_is_refused_with_those_that_there_are():
@@ -159,7 +215,7 @@ def test_two_who_take_the_same_number_at_once_both_get_one(ann, clone, origin):
         jobs = [pool.apply_async(partial(assign, f"v1.{n}.0"), [root]) for n, root in enumerate(people)]
         assert {job.get() for job in jobs} == {"model#prod#1", "model#prod#2"}
     assert len(attempts.read_text().splitlines()) == 3
-    assert {version for _, version in Registry.remote("origin", ann.root).stages["prod"]} == {"v1.0.0", "v1.1.0"}
+    assert set(Registry.remote("origin", ann.root).there("prod")) == {"v1.0.0", "v1.1.0"}
 
 
 @pytest.mark.parametrize(("actor", "name"), [("bea", "bea"), ("", "Ann")])
