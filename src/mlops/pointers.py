@@ -1,13 +1,30 @@
 """What a tree needs of DVC's storage: the objects that its *.dvc files and dvc.lock name by MD5."""
 
-import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 
+from mlops.contract import BadInput
+
 FOLDER = ".dir"  # ends the name of an object that lists the files of a folder
+
+
+MD5 = re.compile("[0-9a-f]{32}")
+MOST_FILES, MOST_BYTES, LONGEST = 1_000_000, 256_000_000, 1000  # files in a folder, bytes of its list, bytes of a path
+STRANGE = re.compile(r"[\x00-\x1f\x7f\\:]")  # control characters, and what means a folder or a drive elsewhere
+AGAIN = "make it anew with `dvc add`"
+RESERVED = ("", ".", "..", ".git", ".dvc")
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A file of a folder, as the folder's list has it: its MD5, and its path below the folder."""
+
+    md5: str
+    relpath: str
 
 
 def relative(md5: str) -> str:
@@ -30,8 +47,54 @@ def whole(paths: dict[str, str], places: Sequence[Path]) -> dict[str, str]:
     for md5, path in paths.items():
         listing = locate(md5, places) if md5.endswith(FOLDER) else None
         if listing:
-            found |= {one["md5"]: f"{path}/{one['relpath']}" for one in json.loads(listing.read_bytes())}
+            found |= {md5: f"{path}/{name}" for name, md5 in entries(listing.read_bytes(), path).items()}
     return found
+
+
+def entries(listing: bytes, folder: str) -> dict[str, str]:
+    """MD5 by path of the files that the list of `folder` names, checked before DVC lays anything out by it.
+
+    DVC 3.67 joins folder and path as they are, so that `../x` is written outside the folder.
+
+    Raises
+    ------
+    BadInput
+        It is no list, or a path or MD5 in it can't come from `dvc add`; names folder, path and reason.
+    """
+    try:
+        found = msgspec.json.decode(listing, type=list[Entry]) if len(listing) <= MOST_BYTES else []
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{folder}: the list of its files can't be read: {error}; {AGAIN}") from None
+    if not 0 < len(found) <= MOST_FILES:
+        raise BadInput(f"{folder}: expected a list of 1 to {MOST_FILES:,} files, {MOST_BYTES:,} bytes at most; {AGAIN}")
+    files: dict[str, str] = {}
+    for one in found:
+        fault = _fault(one.relpath) or (not MD5.fullmatch(one.md5) and f"{one.md5!r} is no MD5")
+        if fault or one.relpath in files:
+            raise BadInput(f"{folder}: {one.relpath!r}: {fault or 'it is listed twice'}; {AGAIN}")
+        files[one.relpath] = one.md5
+    inside = {parent for name in files for parent in _parents(name)}
+    both = next((name for name in files if name in inside), None)
+    if both is not None:
+        raise BadInput(f"{folder}: {both!r}: it is a file and a folder; {AGAIN}")
+    return files
+
+
+def _fault(path: str) -> str:
+    """Why a path isn't one of a file inside a folder, empty where it is one."""
+    if len(path.encode(errors="replace")) > LONGEST:
+        return f"it is longer than {LONGEST} bytes"
+    if STRANGE.search(path) or not path.isprintable():
+        return "it has a character that no path here may have"
+    if any(part.casefold() in RESERVED for part in path.split("/")):
+        return "it leaves the folder, or means something else than a file in it"
+    return ""
+
+
+def _parents(path: str) -> Iterator[str]:
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
 
 
 def missing(tree: Path, name: str, places: Sequence[Path]) -> list[str]:

@@ -1,11 +1,16 @@
 """What a tree needs of the storage, read from its pointers."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
+from dvc_data.hashfile.tree import Tree
+from hypothesis import given
+from hypothesis import strategies as some
 
 from mlops import pointers
+from mlops.contract import BadInput
 
 A, B, C, D = (letter * 32 for letter in "abcd")
 
@@ -64,3 +69,50 @@ def test_a_stage_lacks_its_data_or_what_it_made_until_all_of_it_is_there(tree: P
     assert not pointers.lacks(tree, "data", "train", [place])
     (tree / "dvc.lock").unlink()
     assert not pointers.lacks(tree, "data", "train", [place])
+
+
+BAD = {
+    "../yaml.py": "leaves the folder", "a/../../yaml.py": "leaves the folder", "/etc/passwd": "leaves the folder",
+    "a//b": "leaves the folder", "a/": "leaves the folder", "": "leaves the folder", ".": "leaves the folder",
+    ".git/config": "leaves the folder", "x/.GIT/hooks/a": "leaves the folder", "a\\..\\b": "character",
+    "C:x": "character", "a\nb": "character", "a\0b": "character", "a\u202eb": "character", "x" * 1001: "longer",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", BAD)
+def test_a_path_that_leaves_its_folder_is_refused_with_folder_path_and_reason(path: str) -> None:
+    with pytest.raises(BadInput, match=f"^data: .*{BAD[path]}.*`dvc add`"):
+        pointers.entries(json.dumps([{"md5": D, "relpath": path}]).encode(), "data")
+
+
+@pytest.mark.parametrize(
+    ("listing", "why"),
+    [
+        (b"", "can't be read"), (b"{}", "can't be read"), (b'[{"md5": 1, "relpath": "a"}]', "can't be read"),
+        (b"\xff", "can't be read"), (b"[]", "1 to 1,000,000"),
+        (json.dumps([{"md5": D.upper(), "relpath": "a"}]).encode(), "is no MD5"),
+        (json.dumps([{"md5": f"{D}.dir", "relpath": "a"}]).encode(), "is no MD5"),
+        (json.dumps([{"md5": D, "relpath": "a"}] * 2).encode(), "twice"),
+        (json.dumps([{"md5": D, "relpath": "a"}, {"md5": D, "relpath": "a/b"}]).encode(), "a file and a folder"),
+    ],
+)  # fmt: skip
+def test_a_list_that_dvc_never_wrote_is_refused(listing: bytes, why: str) -> None:
+    with pytest.raises(BadInput, match=why):
+        pointers.entries(listing, "data")
+
+
+@given(some.lists(some.text(alphabet="ab./\\:~\0 \u00e9\U0001f600", max_size=8), max_size=4))
+def test_what_is_believed_lies_inside_the_folder(paths: list[str]) -> None:
+    try:
+        known = pointers.entries(json.dumps([{"md5": D, "relpath": path} for path in paths]).encode(), "data")
+    except BadInput:
+        return
+    folder = Path("/nowhere/data")
+    assert [path for path in known if not Path(os.path.normpath(folder / path)).is_relative_to(folder)] == []
+    assert len({os.path.normpath(path) for path in known}) == len(paths)
+
+
+@given(some.sets(some.text(alphabet="abc-_ 1\u00e9", min_size=1).map(lambda name: f"{name.strip() or 'x'}.parquet")))
+def test_what_dvc_writes_is_believed(names: set[str]) -> None:
+    listing = Tree.from_list([{"md5": D, "relpath": f"year/{name}"} for name in sorted(names | {"a"})], hash_name="md5")
+    assert pointers.entries(listing.as_bytes(), "data") == {f"year/{name}": D for name in names | {"a"}}
