@@ -6,16 +6,19 @@ from typing import Any
 from mlops.contract import Partition, Profile, Schema, Summary
 from mlops.judging.record import Change, Drift
 
-JUDGE_FILES = (
-    "pipelines/", ".github/", ".dvc/", "src/mlops/", "dvc.yaml", "noxfile.py", "Makefile", "pyproject.toml", "uv.lock",
-)  # fmt: skip
-OWN_CODE = ("src/problem/", "tests/", "benchmarks/", "rehearsal/", "docs/", "notebooks/")
+OWN_FILES = frozenset((  # what a change of the model, its data and its documents touches; schema.py has its own lines
+    "src/problem/model.py", "src/problem/features.py", "src/problem/schema.py", "params.yaml", "data.dvc", "live.dvc",
+    "dvc.lock", "artifacts/metrics.json", "README.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE",
+))  # fmt: skip
+OWN_FOLDERS = ("docs/", "tests/problem/")
+OWN_PARAMS = ("train", "search")
 MISSING_POINTS, SHIFT, NEW_SHARE = 0.02, 0.5, 0.001
 
 
-def judged_by(paths: Iterable[str]) -> list[str]:
-    """Those of the changed files that touch what judges the change, or could stand in a library's place."""
-    return [p for p in paths if p.startswith(JUDGE_FILES) or (p.endswith(".py") and not p.startswith(OWN_CODE))]
+def touching(paths: Iterable[str], changed: Iterable[Change] = ()) -> list[str]:
+    """Those of the changed files and params that may touch what judges or runs the change: all that aren't its own."""
+    found = [path for path in paths if path not in OWN_FILES and not path.startswith(OWN_FOLDERS)]
+    return found + [f"params.yaml: {row.what}" for row in changed if row.what.split(".")[0] not in OWN_PARAMS]
 
 
 def params(base: Mapping[str, Any], head: Mapping[str, Any]) -> list[Change]:

@@ -22,7 +22,6 @@ from mlops.workspace import StepFailed, Workspace, git
 
 SCRATCH = ".dvc/tmp/experiment"
 BASE = ".dvc/cache/experiment/base"  # in the folder that the workflows keep
-JUDGE_PARAMS = ("judge", "prepare", "validate")
 Say = Callable[[str, str], None]
 T = TypeVar("T")
 
@@ -188,10 +187,10 @@ def facts_of(request: Request, base_id: str, head_tree: str, base: Workspace, he
     root = request.root
     head_id, *subjects = git(root, "log", "-1", "--format=%H%n%s", request.head or "HEAD").splitlines()
     base_subject = git(root, "log", "-1", "--format=%s", base_id)
-    numbers = [line.split("\t", 2) for line in git(root, "diff", "--numstat", base_id, head_tree).splitlines()]
+    listed = git(root, "diff", "--numstat", "-z", "--no-renames", base_id, head_tree).split("\0")
+    numbers = [line.split("\t", 2) for line in listed if line]
     params = changes.params(base.params(), head.params())
-    flagged = changes.judged_by(path for _, _, path in numbers)
-    flagged += [f"params.yaml: {row.what}" for row in params if row.what.split(".")[0] in JUDGE_PARAMS]
+    flagged = changes.touching((path for _, _, path in numbers), params)
     return Facts(
         base=Side(commit=base_id, subject=base_subject[:500]),
         head=Side(

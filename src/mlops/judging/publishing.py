@@ -42,7 +42,7 @@ def compose(run: Run, uploaded: bytes | None, files: Sequence[str] = ()) -> str:
         What the pull request changes, as GitHub says: those that touch the judge are named whatever the run says.
     """
     try:
-        text = _text(run, uploaded, changes.judged_by(files))
+        text = _text(run, uploaded, changes.touching(files))
     except BadInput as error:
         text = f"### No report: what the experiment uploaded was refused\n\n{report.plain(str(error))}\n\n{_look(run)}"
     return (UNREVIEWED if run.fork else "") + text

@@ -34,16 +34,26 @@ def head(found: Comparison) -> str:
 
 def plain(text: str) -> str:
     """Text from data as text: no Markdown, HTML, mention or reference survives in it."""
-    flat = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())[:300]
+    flat = _flat(text)[:300]
     flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    flat = re.sub(r"([\\`*{}\[\]()|~!]|(?<!\w)_|_(?!\w))", r"\\\1", flat)
+    flat = re.sub(r"([\\`*{}\[\]()|~!]|(?<!\w)_|_(?!\w)|^[-+=](?=[-=\s]|$)|^\d+(?=\.(?:\s|$)))", _escaped, flat)
     return re.sub(r"([@#$])", "\\1\u200b", flat).replace("://", ":\u200b//").replace("www.", "www\u200b.")
 
 
 def code(text: str) -> str:
     """Text from data as a code span, safe in a table, too."""
-    flat = " ".join(text.split())[:100].replace("`", "'").replace("|", "\\|")
+    flat = _flat(text)[:100].replace("`", "'").replace("|", "\\|")
     return f"`{flat}`" if flat else ""
+
+
+def _flat(text: str) -> str:
+    """On one line, and without signs that show nothing or turn the text around."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """A number ends with the backslash, as the point after it makes the list."""
+    return f"{found[0]}\\" if found[0].isdigit() else f"\\{found[0]}"
 
 
 def _flags(changes: Changes) -> str:
@@ -51,7 +61,8 @@ def _flags(changes: Changes) -> str:
         return ""
     listed = ", ".join(code(name) for name in changes.flagged[:10])
     more = f" and {len(changes.flagged) - 10} more" if len(changes.flagged) > 10 else ""
-    return f"> **Look at this first: the change touches what judges it:** {listed}{more}. Judged by the base's.\n\n"
+    what = "the change touches what judges or runs it:"
+    return f"> **Look at this first: {what}** {listed}{more}. Judged by the base's.\n\n"
 
 
 def _summary(found: Comparison) -> Iterator[str]:

@@ -1,8 +1,9 @@
 import msgspec
 import pytest
 
+from mlops import workspace
 from mlops.contract import Partition, Profile, Schema, Summary, column
-from mlops.judging import changes
+from mlops.judging import changes, experiment
 from mlops.judging.record import Change
 
 
@@ -17,6 +18,52 @@ def drifts(before, after):
         (row.what, row.base, row.head, row.notable)
         for row in changes.drift(base, base | {"new.csv": part("2", x=after)})
     ]
+
+
+OWN = [
+    "src/problem/model.py",
+    "src/problem/features.py",
+    "data.dvc",
+    "dvc.lock",
+    "docs/data.md",
+    "tests/problem/test_x.py",
+]
+OTHERS = [
+    "yaml.pyc", ".python-version", "tools/python", "pipelines/gate.py", "src/problem/__init__.py", "src/problem/a.py",
+    "src/yaml/__init__.py", "tests/conftest.py", ".gitattributes", "conftest.py", "src/problem/model.py/x", "docs",
+    "docs\x85.py",
+]  # fmt: skip
+
+
+def test_all_but_the_changes_own_files_and_params_may_touch_what_judges_or_runs_it():
+    changed = [Change(what=what) for what in ("train.model.trees", "search.trials", "trainer", "judge.block", "engine")]
+    assert changes.touching(OWN, changed[:2]) == []
+    assert changes.touching([*OWN, *OTHERS], changed) == [
+        *OTHERS, "params.yaml: trainer", "params.yaml: judge.block", "params.yaml: engine",
+    ]  # fmt: skip
+
+
+def test_no_name_hides_a_file_and_no_renaming_either(tmp_path):
+    """git quotes some names, and says `{a => b}` of files that moved."""
+    workspace.git(tmp_path, "init", "--quiet")
+    strange = ["\u00e4.pyc", 'a\tb"\n.pyc', "docs/\u202egnp.py"]
+    trees = []
+    for name in ("docs/model.md", "sitecustomize.py"):
+        (tmp_path / "docs").mkdir(exist_ok=True)
+        (tmp_path / "docs/model.md").unlink(missing_ok=True)
+        for path, text in {"params.yaml": "train: {}", name: "A long text that moves.\n" * 9}.items():
+            (tmp_path / path).write_text(text)
+        for path in strange if trees else ():
+            (tmp_path / path).write_text("x")
+        workspace.git(tmp_path, "add", "--all")
+        trees.append(workspace.git(tmp_path, "write-tree"))
+    who = {f"GIT_{role}_{key}": "x" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
+    commits = [workspace.git(tmp_path, "commit-tree", tree, "-m", "x", **who) for tree in trees]
+    sides = [workspace.Workspace(tmp_path, commit, tmp_path) for commit in commits]
+    request = experiment.Request(tmp_path, commits[0], head=commits[1])
+    found = experiment.facts_of(request, *commits, *sides).changes
+    assert sorted(found.flagged) == sorted(["sitecustomize.py", *strange[:2]])
+    assert len(found.files) == 5
 
 
 def test_changed_new_and_removed_params_are_named_by_their_path():

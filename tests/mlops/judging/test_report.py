@@ -195,6 +195,13 @@ def test_sections_that_do_not_fit_are_named():
         ("http://x www.x", "http:\u200b//x www\u200b.x"),
         ("\\", "\\\\"),
         ("plain, text: 1.5 %", "plain, text: 1.5 %"),
+        ("1.5 % - of", "1.5 % - of"),
+        ("-0.1", "-0.1"),
+        ("---", r"\---"),
+        ("- item", r"\- item"),
+        ("=", r"\="),
+        ("1. item", r"1\. item"),
+        ("a\u202eb\u200bc\x07", "a b c"),
     ],
 )
 def test_text_from_data_is_shown_as_it_is(text, escaped):
@@ -203,7 +210,14 @@ def test_text_from_data_is_shown_as_it_is(text, escaped):
 
 @pytest.mark.parametrize(
     ("text", "span"),
-    [("a|b", "`a\\|b`"), ("`x``y", "`'x''y`"), ("a\n\nb", "`a b`"), ("", ""), ("x" * 999, f"`{'x' * 100}`")],
+    [
+        ("a|b", "`a\\|b`"),
+        ("`x``y", "`'x''y`"),
+        ("a\n\nb", "`a b`"),
+        ("", ""),
+        ("x" * 999, f"`{'x' * 100}`"),
+        ("gnp.\u202eyp\x1b[0m", "`gnp. yp [0m`"),
+    ],
 )
 def test_names_from_data_stay_in_their_code_span(text, span):
     assert report.code(text) == span
