@@ -43,8 +43,6 @@ def promote(root: Path, stage: str, version: str, door: Door, reason: str = "", 
     """
     known = Registry.fetched(root, remote)
     known.commit(version)
-    if known.has(BAD, version) and stage != BAD:
-        raise BadInput(f"{version} is marked bad, and is never deployed again; release another one")
     current = known.current(stage)
     if stage in ("staging", PRODUCTION) and current and order(current) > order(version):
         return f"skipped: {stage} has {current} already, which is newer than {version}"

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import yaml
 
@@ -28,6 +28,7 @@ NUMBER = "(?:0|[1-9][0-9]*)"  # as \d is also a digit of another script
 VERSION = re.compile(rf"model@(v{NUMBER}\.{NUMBER}\.{NUMBER})(!?)(?:#([0-9]+))?")
 ASSIGNMENT = re.compile(r"model#([a-z][a-z0-9-]*)(!?)#([0-9]+)")
 ATTEMPTS = 5
+T = TypeVar("T")
 
 
 class Move(NamedTuple):
@@ -211,14 +212,21 @@ def assign(root: Path, stage: str, version: str, why: str, remote: str | None = 
     """Put a version into a stage: the tag that says so, pushed to `remote` where there is one.
 
     Where it is there already there is nothing to do, unless the message says something `anew`.
+
+    Raises
+    ------
+    BadInput
+        It is marked bad, and be it since a moment ago.
     """
 
     def put(known: Registry) -> str:
+        if stage != BAD and known.has(BAD, version):
+            raise BadInput(f"{version} is marked bad, and is never deployed again; release another one")
         if known.current(stage) == version and not anew:
             return str(known.given(stage))
         return tag(root, f"model#{stage}#{known.after(stage)}", known.commit(version), why, remote)
 
-    return _raced(root, remote, put)
+    return raced(root, remote, put)
 
 
 def unassign(root: Path, stage: str, why: str, remote: str | None = "origin") -> str:
@@ -229,13 +237,13 @@ def unassign(root: Path, stage: str, why: str, remote: str | None = "origin") ->
         return tag(root, name, known.commit(there[0]), why, remote) if there else ""
 
     last = ""
-    while made := _raced(root, remote, end):
+    while made := raced(root, remote, end):
         last = made
     return last
 
 
-def _raced(root: Path, remote: str | None, make: Callable[[Registry], str]) -> str:
-    """Another one may take the same number at the same time: then the next number is tried."""
+def raced(root: Path, remote: str | None, make: Callable[[Registry], T]) -> T:
+    """`make` a tag by what is known; another one may take the same name at the same time: then it is asked again."""
     for attempt in range(ATTEMPTS):
         try:
             return make(Registry.fetched(root, remote))

@@ -73,13 +73,16 @@ def release(
         return Candidate(None, f"### Not deployed: {champion} stays\n\n{report.render(found)}", refused=True)
     from mlops.releasing import card  # with what it draws on, which those who only fetch have no need of
 
-    version = known.next(bump(root, known, candidate, found))
-    text = card.describe(version, champion, candidate.folder, found, merged(root, known, champion))
-    save(candidate.folder / "MODEL_CARD.md", text.encode())
-    publish(candidate.folder)
-    commit = release_commit(candidate, message(version, champion, mark, found, about))
-    registry.tag(root, f"model@{version}", commit, f"{version}, trained from {head}", remote)
-    return Candidate(version, text)
+    def tagged(known: Registry) -> Candidate:
+        version = known.next(bump(root, known, candidate, found))
+        text = card.describe(version, champion, candidate.folder, found, merged(root, known, champion))
+        save(candidate.folder / "MODEL_CARD.md", text.encode())
+        publish(candidate.folder)
+        commit = release_commit(candidate, message(version, champion, mark, found, about))
+        registry.tag(root, f"model@{version}", commit, f"{version}, trained from {head}", remote)
+        return Candidate(version, text)
+
+    return registry.raced(root, remote, tagged)
 
 
 def merged(root: Path, known: Registry, champion: str | None) -> list[str]:

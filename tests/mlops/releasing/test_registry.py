@@ -218,6 +218,29 @@ def test_two_who_take_the_same_number_at_once_both_get_one(ann, clone, origin):
     assert set(Registry.remote("origin", ann.root).there("prod")) == {"v1.0.0", "v1.1.0"}
 
 
+def test_a_version_number_that_another_took_meanwhile_is_not_taken_again(ann, clone):
+    bob, tried = clone("bob"), []
+    for one in (ann, bob):
+        one.git("commit", "--quiet", "--allow-empty", "--message", f"of {one.root.name}")
+
+    def make(known):
+        tried.append(f"model@{known.next('minor')}")
+        if len(tried) == 1:
+            registry.tag(ann.root, tried[0], ann.git("rev-parse", "HEAD"), "first", "origin")
+        return registry.tag(bob.root, tried[-1], bob.git("rev-parse", "HEAD"), "second", "origin")
+
+    assert registry.raced(bob.root, "origin", make) == "model@v1.4.0"
+    assert tried == ["model@v1.3.0", "model@v1.4.0"]
+
+
+def test_a_version_that_was_marked_bad_a_moment_ago_goes_nowhere(ann):
+    registry.assign(ann.root, "prod", "v1.1.0", "why")
+    registry.assign(ann.root, "bad", "v1.1.0", "a moment ago")
+    with pytest.raises(BadInput, match=r"v1\.1\.0 is marked bad"):
+        registry.assign(ann.root, "staging", "v1.1.0", "late")
+    assert registry.assign(ann.root, "staging", "v1.0.0", "a good one") == "model#staging#1"
+
+
 @pytest.mark.parametrize(("actor", "name"), [("bea", "bea"), ("", "Ann")])
 def test_a_tag_says_who_made_it(actor, name, ann, monkeypatch):
     monkeypatch.setenv("GITHUB_ACTOR", actor)
