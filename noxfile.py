@@ -97,7 +97,6 @@ forward("retrain", "Add production's labelled rows to the data, on a branch of t
 forward(
     "settings", "Show where GitHub's settings differ from .github/settings, by GITHUB_TOKEN; `-- --apply` changes them."
 )
-forward("repro", "Run the whole pipeline on all rows, or up to a stage: `-- train`.", "dvc repro --pull")
 forward(
     "browser",
     "Look at the status page and the monitor's in Chromium, which must be there: `apt-get install chromium`.",
@@ -117,6 +116,13 @@ def storage(session: nox.Session) -> None:
     """Show where data and models are kept; `-- push`, `-- pull`; move: `-- s3://bucket/path` (azure, gs, folder)."""
     groups = [f"--group={name}" for name in ("azure", "gs") if any(w.startswith(f"{name}://") for w in session.posargs)]
     run(*groups, "python", "-m", "pipelines.storage", *session.posargs)
+
+
+@nox.session(default=False)
+def repro(session: nox.Session) -> None:
+    """Run the whole pipeline on all rows, or up to a stage: `-- train`."""
+    run("python", "-m", "pipelines.storage", "check")
+    run("dvc", "repro", "--pull", *session.posargs)
 
 
 # example: these leave with it, when `adopt` takes up other data

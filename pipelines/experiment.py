@@ -5,32 +5,39 @@ Exit status: 0 accepted, 1 refused, 2 failed.
 """
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 
 from mlops import console
 from mlops.contract import BadInput, save
 from mlops.cost import Reused
-from mlops.judging import experiment, report
+from mlops.judging import experiment, report, submission, trial
 from mlops.judging.record import Failure
+
+WARM = "The base of pull requests is in the cache"
+SUBMITTED = "The model is handed in: report.yml judges it, and comments"
 
 
 def main(options: argparse.Namespace, root: Path) -> int:
     folder = root / "experiment"
     (folder / "comparison.json").unlink(missing_ok=True)
+    shutil.rmtree(root / experiment.SUBMISSION, ignore_errors=True)
     try:
         base = options.base or experiment.default_base(root)
-        request = experiment.Request(root, base, options.sample, options.accept_incomparable)
+        case = experiment.case(root, base, options.sample, options.accept_incomparable)
         with console.progress() as say:
             reused = Reused(say)
-            if options.warm:
-                experiment.warm(request, reused)
-                console.summary("### The base of pull requests is in the cache", str(reused))
+            if options.warm or options.submit:
+                (experiment.warm if options.warm else experiment.submit)(case, reused)
+                console.summary(f"### {SUBMITTED if options.submit else WARM}", str(reused))
                 return 0
-            found = experiment.run(request, reused)
-    except (experiment.Failed, BadInput) as error:
+            found = experiment.run(case, reused)
+    except (trial.Failed, BadInput) as error:
         console.fail(str(error))
-        save(folder / "comparison.json", Failure(version=1, failed=str(error)[:4000]))
+        failed = Failure(version=1, failed=str(error)[:4000])
+        for path in (folder / "comparison.json", root / experiment.SUBMISSION / submission.FAILED):
+            save(path, failed)
         return 2
     text = report.render(found)
     save(folder / "comparison.json", found)
@@ -53,7 +60,8 @@ if __name__ == "__main__":
     parser.add_argument("--base", metavar="REV", help="compare with its merge base (default: main)")
     parser.add_argument("--sample", metavar="ROWS", type=rows, help="training rows, or all")
     parser.add_argument("--accept-incomparable", action="store_true", help="what a code owner's label says")
-    parser.add_argument("--no-gate", action="store_true", help="end with 0 where the change is refused, too")
     parser.add_argument("--quiet", action="store_true", help="leave the report in its file")
+    parser.add_argument("--no-gate", action="store_true", help="end with 0 where the change is refused, too")
     parser.add_argument("--warm", action="store_true", help="train the base alone, into DVC's cache")
+    parser.add_argument("--submit", action="store_true", help="train the head alone, into experiment/submission/")
     sys.exit(main(parser.parse_args(), root=Path().resolve()))

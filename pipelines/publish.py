@@ -1,14 +1,14 @@
-"""Write the report of a finished experiment into the pull request's one comment.
+"""Show what the judge found: in the pull request's one comment, and as the commit status `verdict`.
 
-Not a stage: runs in report.yml on main's code; reads GITHUB_EVENT_PATH and the run's artifact.
+Not a stage: runs in report.yml on main's code; reads GITHUB_EVENT_PATH and the artifact `comparison` of this run.
 """
 
 import json
 import os
 from pathlib import Path
 
-from mlops import commenting
-from mlops.contract import save
+from mlops import commenting, console
+from mlops.contract import BadInput, save
 from mlops.judging import publishing
 
 
@@ -19,16 +19,23 @@ def main(root: Path = Path()) -> None:
 
         event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))["workflow_run"]
         hub = Hub.connect()
-        pull = hub.pull_request_of(event)
-        if pull is None:
-            print(f"{event['head_sha']} is no longer the head of an open pull request: nothing to say")
+        try:
+            uploaded = hub.artifact(hub.run, "comparison", publishing.MOST_BYTES, report.parent)
+        except BadInput as error:
+            console.say(str(error))
+            uploaded = None
+        shown = publishing.compose(uploaded, hub.run_url)
+        pulls = hub.pull_requests_of(event)
+        if not pulls and event["event"] == "pull_request":
+            console.say(f"{event['head_sha']} is no longer the head of an open pull request: nothing to say")
             return
-        fork = event["head_repository"]["full_name"] != os.environ["GITHUB_REPOSITORY"]
-        run = publishing.Run(event["html_url"], event["conclusion"] or "unknown", event["head_sha"], fork)
-        files = [file.filename for file in pull.get_files()]
-        text = publishing.compose(run, hub.artifact(event["id"], "comparison", publishing.MOST_BYTES), files)
-        save(report, text.encode())
-        print(commenting.post(pull, report, cml, installed))
+        save(report, shown.text.encode())
+        console.summary(shown.text)
+        try:
+            hub.set_status(event["head_sha"], publishing.STATUS, shown.state, shown.description, event["id"])
+        finally:  # whatever GitHub has against the one, an old comment isn't left
+            for pull in pulls:
+                console.say(commenting.post(pull, report, cml, installed))
 
 
 if __name__ == "__main__":

@@ -8,12 +8,13 @@ Exit status: 0 there is a version or nothing to release, 1 the candidate lost, 2
 import argparse
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from mlops import console, params, workspace
 from mlops.contract import BadInput
-from mlops.hub import Hub
-from mlops.releasing import release, storage
+from mlops.hub import Hub, approvers
+from mlops.releasing import release, spot, storage
 
 
 def main(root: Path, push: bool) -> int:
@@ -21,17 +22,18 @@ def main(root: Path, push: bool) -> int:
     pull = hub.merged_as(workspace.git(root, "rev-parse", "HEAD")) if hub else None
     about = {"Run": hub.run_url} if hub else {}
     if pull:
-        approved = sorted({review.user.login for review in pull.get_reviews() if review.state == "APPROVED"})
-        about |= {"Pull-Request": f"#{pull.number} by {pull.user.login}", "Approved-By": ", ".join(approved)}
+        about |= {"Pull-Request": f"#{pull.number} by {pull.user.login}", "Approved-By": ", ".join(approvers(pull))}
     try:
         storage.pull(root)
         with console.progress() as say:
-            found = release.release(root, say, lambda tree: storage.send(root, tree), about, "origin" if push else None)
+            remote, checked = "origin" if push else None, partial(spot.of, root, hub, pull, say)
+            found = release.release(root, say, lambda tree: storage.send(root, tree), about, remote, checked)
     except (workspace.StepFailed, BadInput) as error:
         console.fail(str(error))
         return 2
     console.summary(found.text)
     console.output("version", found.version or "")
+    console.output("model", str(found.model or ""))
     told = found.text.split("\n<details>")[0]
     console.say(told)
     if found.refused and pull:

@@ -35,6 +35,7 @@ def main(root: Path) -> None:
     trials = [search.Trial(number=number, settings=settings) for number, settings in enumerate(drawn)]
     with console.progress() as say:
         try:
+            here.check()
             here.run(["dvc", "repro", "--pull", "prepare"], here.environment(), lambda stage: say("search", stage))
         except StepFailed as error:
             raise BadInput(str(error)) from None

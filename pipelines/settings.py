@@ -15,7 +15,7 @@ from mlops.hub import Hub
 
 def main(apply: bool, root: Path) -> int:
     wanted, hub = settings.Settings.read(root), Hub.of_person(root)
-    parts = wanted.parts(hub)
+    parts = wanted.parts(hub, root)
     rows, faults = plan.plan(parts)
     console.show(plan.table(rows) if rows else "Nothing differs from .github/settings.")
     for note in settings.notes(wanted, root):

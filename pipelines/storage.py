@@ -5,7 +5,6 @@ be mended, and said.
 """
 
 import argparse
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,12 +22,17 @@ def main(options: argparse.Namespace, root: Path) -> int:
         case "pull":
             storage.pull(root)
             return subprocess.call(["dvc", "pull"], cwd=root)
+        case "check":  # before DVC lays out what it has
+            storage.check(root)
+        case "checkout":  # for git's hook
+            storage.check(root, fetch=False)
+            return subprocess.call(["dvc", "git-hook", "post-checkout"], cwd=root)
         case "push":
             return push(options, root)
         case "settle":
             return complain(COMMIT if storage.settle(root) else "")
         case "ready":  # for the jobs of a workflow
-            oidc.export(os.environ)
+            oidc.export()
             storage.pull(root, fetch=False)
         case url:
             from mlops.releasing import moving
@@ -47,8 +51,7 @@ def push(options: argparse.Namespace, root: Path) -> int:
 
 
 def complain(message: str) -> int:
-    if message:
-        print(message, file=sys.stderr)
+    print(message, file=sys.stderr, end="\n" if message else "")
     return int(bool(message))
 
 

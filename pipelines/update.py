@@ -13,6 +13,7 @@ from mlops import console
 from mlops.adopting import project, update
 
 NEXT = """On the branch `update`, in one commit. Next: `nox -s test`, `nox -s experiment`, and a pull request.
+After the merge, `nox -s settings`: checks may have come.
 To go back: git switch - && git branch -D update"""
 MEND = """Mend what stands between the marks in these files, or take one side whole (`git checkout --ours FILE`: yours;
 `--theirs`: the template's; for uv.lock the template's, then `uv lock`). Then `git add` them, and `git cherry-pick

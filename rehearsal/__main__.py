@@ -26,7 +26,9 @@ def main(root: Path, checks: bool, fork: bool, labels: list[str], cml: Path) -> 
         for comment in github.api.comments(number):
             console.say("\nThe comment:\n")
             console.show(comment["body"])
-    return int(any(failed(one) for one in finished))
+        console.say(f"verdict: {github.api.verdict(number)}")
+        accepted = github.api.verdict(number) == "success"
+    return int(not accepted or any(failed(one) for one in finished))
 
 
 def heard(step: Step) -> None:

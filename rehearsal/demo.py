@@ -43,7 +43,7 @@ def main(root: Path = Path()) -> int:
 
 
 def _pull_request(root: Path, github: Sandbox, base: Pushed, change: tuple[str, str, str, str]) -> str:
-    """Open a pull request, and show the head of the comment that it gets; how experiment.yml ended."""
+    """Open a pull request, and show the head of the comment that it gets; the state of its status `verdict`."""
     branch, file, old, new = change
     console.say(f"\nPull request {branch}: {file}: {old} -> {new}")
     head = github.push(root, _changed(root, file, old, new), branch, base)
@@ -55,7 +55,7 @@ def _pull_request(root: Path, github: Sandbox, base: Pushed, change: tuple[str, 
     console.say("The comment:\n")
     console.show(text.split("<details>")[0])
     console.say(f"The full comment: {path.relative_to(root)}")
-    return finished[0].outcome.conclusion
+    return str(github.api.verdict(number))
 
 
 def _merge(github: Sandbox, client: Client, version: str) -> bool:

@@ -19,6 +19,7 @@ from rehearsal.api import GitHub
 CML = Path(__file__).parent / "cml"
 EMPTY = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # git's name of the tree without files
 Json = dict[Any, Any]
+OF_THE_HEAD = ("merge_group", "pull_request", "push")
 MAINS_OWN = ("workflow_run", "push", "workflow_dispatch")
 IDENTITY = {
     "GIT_AUTHOR_NAME": "rehearsal", "GIT_AUTHOR_EMAIL": "rehearsal@example.com",
@@ -87,8 +88,8 @@ class Sandbox:
         return Pushed(git(source, "rev-parse", f"{commit}^{{commit}}"), branch, fork)
 
     def happen(self, event: str, payload: Json, head: Pushed, without: Sequence[str] = ()) -> list[Finished]:
-        """Run what the event starts (files of the head for a pull request or a push, else main's), and what follows."""
-        tree = self._checkout(head.sha if event in ("pull_request", "push") else git(self.origin, "rev-parse", "main"))
+        """Run what the event starts (files of the head for its own events, else main's), and what follows."""
+        tree = self._checkout(head.sha if event in OF_THE_HEAD else git(self.origin, "rev-parse", "main"))
         names = sorted(path.name for path in (tree / ".github/workflows").iterdir() if path.name not in without)
         changed = self._changed(event, payload, head)
         started = [name for name in names if triggers.starts(_workflow(tree, name), event, payload, changed)]
@@ -137,16 +138,16 @@ class Sandbox:
         variables = self._variables("main" if event in MAINS_OWN else head.branch, scratch)
         pushers = [job for job, given in rights.items() if given.get("contents") == "write"]
         variables["REHEARSAL_PUSHERS"] = " ".join(pushers)
+        run_id = self.api.start_run(
+            scratch / "artifacts", name=workflow["name"], event=event, head_sha=head.sha, head_branch=head.branch,
+            fork=head.owner,
+        )  # fmt: skip
+        variables["GITHUB_RUN_ID"] = str(run_id)
         outcome = act.run(
             tree, name, event, payload, token, variables, scratch, self.heard, self.options,
             entered=lambda job: self.api.grant(token, rights[job]),
         )  # fmt: skip
-        run_id = self.api.add_run(
-            name=workflow["name"], event=event, conclusion=outcome.conclusion, head_sha=head.sha,
-            head_branch=head.branch, fork=head.owner,
-        )  # fmt: skip
-        for archive in sorted((scratch / "artifacts").glob("*.zip")):
-            self.api.add_artifact(run_id, archive.stem, archive.read_bytes())
+        self.api.finish_run(run_id, outcome.conclusion)
         done = Finished(name, run_id, outcome, token)
         self.finished.append(done)
         self.api.follow_branches()

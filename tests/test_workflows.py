@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from mlops.judging import experiment
+from mlops.releasing import oidc
 from rehearsal import triggers
 from tests.conftest import ROOT
 
@@ -25,23 +27,32 @@ RIGHTS = {
     ("challenge", "challenge"): {"actions": "read", "contents": "write", "id-token": "write"},
     ("checks", "check"): {"contents": "read"},
     ("checks", "checks-pass"): {},
-    ("deploy", "staging"): {"contents": "write", "id-token": "write", "pull-requests": "write"},
+    ("deploy", "staging"): {
+        "actions": "read",
+        "attestations": "write",
+        "contents": "write",
+        "id-token": "write",
+        "pull-requests": "write",
+        "statuses": "read",
+    },
     ("deploy", "production"): {"actions": "read", "contents": "write", "id-token": "write"},
-    ("experiment", "experiment"): {"contents": "read", "id-token": "write"},
-    ("experiment", "experiment-pass"): {},
+    ("experiment", "base"): {"contents": "read", "id-token": "write"},
+    ("experiment", "experiment-pass"): {"contents": "read", "id-token": "write"},
     ("image", "image"): {"attestations": "write", "contents": "read", "id-token": "write", "packages": "write"},
     ("image", "image-pass"): {},
     ("monitor", "monitor"): {"actions": "write", "contents": "read", "id-token": "write"},
-    ("report", "report"): {"actions": "read", "contents": "read", "pull-requests": "write"},
+    ("report", "fetch"): {"actions": "read", "contents": "read", "id-token": "write", "pull-requests": "read"},
+    ("report", "judge"): {"actions": "read", "contents": "read", "pull-requests": "read"},
+    ("report", "report"): {"actions": "read", "contents": "read", "pull-requests": "write", "statuses": "write"},
     ("retrain", "retrain"): {"contents": "write", "id-token": "write", "pull-requests": "write"},
     ("rollback", "rollback"): {"actions": "read", "contents": "write", "id-token": "write"},
     ("score", "score"): {"contents": "read", "id-token": "write"},
 }
 STARTED_BY = {
     "challenge": {"workflow_dispatch"},
-    "checks": {"pull_request", "push"},
+    "checks": {"merge_group", "pull_request", "push"},
     "deploy": {"push", "workflow_dispatch"},
-    "experiment": {"pull_request", "push"},
+    "experiment": {"merge_group", "pull_request", "push"},
     "image": {"push", "workflow_dispatch"},
     "monitor": {"schedule", "workflow_dispatch"},
     "report": {"workflow_run"},
@@ -49,11 +60,15 @@ STARTED_BY = {
     "rollback": {"workflow_dispatch"},
     "score": {"schedule", "workflow_dispatch"},
 }
+WRITES = {
+    (scope, "write") for scope in ("actions", "attestations", "contents", "packages", "pull-requests", "statuses")
+}
 PUSHERS = {
     ("deploy", "staging"), ("deploy", "production"), ("retrain", "retrain"), ("rollback", "rollback"),
     ("challenge", "challenge"),
 }  # fmt: skip
 GUARD = "!github.event.repository.is_template"
+ON_MAIN = "github.ref == format('refs/heads/{0}', github.event.repository.default_branch)"
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
@@ -63,7 +78,7 @@ def test_workflow_is_started_by_its_events_alone(name: str) -> None:
 
 def test_every_action_is_pinned_to_a_commit_with_its_version_beside_it() -> None:
     text = "".join(path.read_text() for path in (ROOT / ".github").rglob("*.yml"))
-    used = re.findall(r"uses: (?!\./)(.*)", text)
+    used = re.findall(r"(?<!stat)uses: (?!\./)(.*)", text)
     assert len(used) >= 6
     assert [line for line in used if not re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)] == []
 
@@ -102,10 +117,13 @@ def test_every_run_is_a_session_a_step_or_the_closing_check() -> None:
 
 def test_storage_is_made_ready_between_setup_and_training() -> None:
     """Before the cache is put in place, too: what the branch brings must not depend on it."""
-    used = [step.get("uses", "").split("@")[0] for step in JOBS["experiment", "experiment"]["steps"]]
-    assert used[1:4] == ["./.github/actions/setup", "./.github/actions/storage", "actions/cache"]
-    given = JOBS["experiment", "experiment"]["steps"][2]["with"]
-    assert given == {"variables": "${{ toJSON(vars) }}"}
+    cached = {("experiment", "base"): ["actions/cache"], ("report", "fetch"): ["actions/cache/restore"]}
+    cached |= {("report", "judge"): ["actions/cache/restore"], ("experiment", "experiment-pass"): []}
+    for place, caches in cached.items():
+        used = [step.get("uses", "").split("@")[0] for step in JOBS[place]["steps"]]
+        assert used[1 : 3 + len(caches)] == ["./.github/actions/setup", "./.github/actions/storage", *caches]
+        logs_in = "id-token" in JOBS[place]["permissions"]
+        assert JOBS[place]["steps"][2].get("with") == ({"variables": "${{ toJSON(vars) }}"} if logs_in else None)
 
 
 def test_job_of_a_pull_request_may_write_nothing_here() -> None:
@@ -119,7 +137,7 @@ def test_only_jobs_that_push_keep_credentials_and_may_write_contents() -> None:
     kept = {place: step["with"]["persist-credentials"] for place, job in JOBS.items() for step in checkouts(job)}
     assert {place for place, keeps in kept.items() if keeps} == PUSHERS
     assert {place for place, job in JOBS.items() if job["permissions"].get("contents") == "write"} == PUSHERS
-    assert len([step for job in JOBS.values() for step in checkouts(job)]) == 12
+    assert len([step for job in JOBS.values() for step in checkouts(job)]) == 15
     told = re.findall(r"persist-credentials: true(.*)", "".join(path.read_text() for path in FILES.values()))
     assert all(re.match(r" # to push", reason) for reason in told)
 
@@ -131,12 +149,21 @@ def checkouts(job: dict[Any, Any]) -> list[dict[Any, Any]]:
 def test_a_job_that_pushes_runs_mains_code_alone_and_believes_no_cache() -> None:
     for place in PUSHERS:
         used = [step["uses"].split("@")[0] for step in JOBS[place]["steps"] if "uses" in step]
-        used = [name for name in used if name != "actions/create-github-app-token"]
+        aside = ("actions/attest-build-provenance", "actions/create-github-app-token")
+        used = [name for name in used if name not in aside]
         assert used == ["actions/checkout", "./.github/actions/setup", "./.github/actions/storage"]
         assert all("ref" not in step["with"] for step in checkouts(JOBS[place]))
         assert all(step["with"]["fetch-depth"] == 0 for step in checkouts(JOBS[place]))
     (setup,) = (step["with"] for action in ACTIONS for step in action["runs"]["steps"] if "setup-uv" in str(step))
     assert setup["enable-cache"] is False
+
+
+def test_what_makes_tags_has_the_key_that_signs_them() -> None:
+    makes = ("release --push", "promote ", "rollback ", "challenge ")
+    making = [step for _, step in STEPS if step.get("run", "").partition("pipelines.")[2].startswith(makes)]
+    assert len(making) > 4
+    assert {step["env"]["SIGNING_KEY"] for step in making} == {"${{ secrets.DEPLOY_KEY }}"}
+    assert [place for place in PUSHERS if "environment" not in JOBS[place]] == [("retrain", "retrain")]
 
 
 def runs(place: tuple[str, str]) -> list[str]:
@@ -164,7 +191,7 @@ def test_a_version_is_smoked_in_staging_before_production_and_announced_last() -
 
 def test_the_version_reaches_every_step_that_names_it() -> None:
     assert JOBS["deploy", "staging"]["outputs"] == {"version": "${{ steps.release.outputs.version }}"}
-    assert JOBS["deploy", "production"]["if"] == "needs.staging.outputs.version != ''"
+    assert JOBS["deploy", "production"]["if"] == f"${{{{ needs.staging.outputs.version != '' && {ON_MAIN} }}}}"
     assert shells(("deploy", "staging"))[0]["id"] == "release"
     sources = {"staging": "steps.release", "production": "needs.staging", "rollback": "steps.rollback"}
     for (workflow, job), step in [(place, step) for place in PUSHERS for step in shells(place)]:
@@ -217,7 +244,15 @@ def test_a_deployment_is_never_cut_off_and_staging_never_waits_for_an_approval()
 
 def test_template_itself_deploys_nothing_and_watches_nothing() -> None:
     for place in (("deploy", "staging"), ("monitor", "monitor"), ("retrain", "retrain"), ("score", "score")):
-        assert JOBS[place]["if"] == f"${{{{ {GUARD} }}}}"
+        assert GUARD in JOBS[place]["if"]
+
+
+def test_a_job_that_writes_does_so_on_the_default_branch_alone() -> None:
+    """report.yml is always there: GitHub starts workflow_run on the default branch."""
+    writes = {place for place, job in JOBS.items() if {*job["permissions"].items()} & WRITES}
+    assert len(writes) > 6
+    for place in writes - {("report", "report")}:
+        assert ON_MAIN in JOBS[place]["if"], place
 
 
 def test_monitor_starts_the_retraining_with_a_reason_that_it_takes() -> None:
@@ -263,7 +298,7 @@ def test_a_challenger_is_put_there_as_it_was_asked_for_and_nobody_answers_people
     (step,) = shells(("challenge", "challenge"))
     (run,) = runs(("challenge", "challenge"))
     assert run == 'challenge "$WANTED" --mode "$MODE" --share "$SHARE" --reason "$REASON" --push'
-    given = {name: value for name, value in step["env"].items() if name != "GITHUB_TOKEN"}
+    given = {name: value for name, value in step["env"].items() if name not in ("GITHUB_TOKEN", "SIGNING_KEY")}
     asked = {"WANTED": "version", "MODE": "mode", "SHARE": "share", "REASON": "reason"}
     assert given == {name: f"${{{{ inputs.{field} }}}}" for name, field in asked.items()}
 
@@ -276,33 +311,52 @@ def test_no_secret_is_in_reach_of_a_pull_request() -> None:
 
 
 def test_trusted_half_checks_out_the_default_branch_alone() -> None:
-    own, cml = (step["with"] for name, step in STEPS if name == "report" and "checkout" in step.get("uses", ""))
-    assert "ref" not in own
+    with_them = [step["with"] for name, step in STEPS if name == "report" and "checkout" in step.get("uses", "")]
+    cml = with_them.pop()
+    assert all("ref" not in own and "repository" not in own for own in with_them)
     assert (cml["repository"], cml["ref"]) == ("iterative/cml", "a3a66c74b218b08710f42bf599b066e37cb4cba7")
 
 
 def test_experiment_is_of_the_head_with_all_its_history() -> None:
-    checkout = next(step["with"] for name, step in STEPS if name == "experiment" and "checkout" in step.get("uses", ""))
+    (checkout,) = (step["with"] for step in checkouts(JOBS["experiment", "experiment-pass"]))
     assert checkout["fetch-depth"] == 0
     assert checkout["ref"].startswith("${{ github.event.pull_request.head.sha ||")
 
 
-def test_gate_comes_last_and_the_artifact_before_it() -> None:
-    steps = JOBS["experiment", "experiment"]["steps"]
-    assert steps[-1]["run"].endswith("python -m pipelines.gate")
-    assert steps[-2]["uses"].startswith("actions/upload-artifact@")
-    assert steps[-2]["if"] == "always() && github.event_name == 'pull_request'"
+def test_what_a_pull_request_hands_in_is_uploaded_whatever_its_training_came_to() -> None:
+    *_, train, upload = JOBS["experiment", "experiment-pass"]["steps"]
+    assert train["run"].endswith('python -m pipelines.experiment --submit --base "$BASE" $FULL')
+    assert upload["if"] == "always()"
+    assert (upload["with"]["name"], upload["with"]["path"]) == ("submission", experiment.SUBMISSION)
 
 
-def test_artifact_is_what_the_trusted_half_asks_for() -> None:
-    upload = next(step["with"] for name, step in STEPS if "upload-artifact" in step.get("uses", ""))
-    assert (upload["name"], upload["path"]) == ("comparison", "experiment/comparison.json")
-    assert 'hub.artifact(event["id"], "comparison"' in (ROOT / "pipelines/publish.py").read_text()
+def test_artifacts_are_what_the_trusted_half_asks_for() -> None:
+    places = [
+        step["with"] for name, step in STEPS if name in ("experiment", "report") and "upload-artifact" in str(step)
+    ]
+    uploads = {place["name"]: place["path"] for place in places}
+    comparison = {"comparison": "experiment/comparison.json"}
+    assert uploads == {"submission": experiment.SUBMISSION, "data": "experiment/data", **comparison}
+    asked = "".join((ROOT / f"pipelines/{name}.py").read_text() for name in ("verdict", "publish"))
+    assert set(re.findall(r'hub\.artifact\([\w.]+, "(\w+)"', asked)) == uploads.keys()
 
 
-def test_only_the_experiment_leaves_the_gate_to_a_later_step() -> None:
-    trained = next(step["run"] for name, step in STEPS if "--no-gate" in step.get("run", ""))
-    assert trained == 'uv run --frozen python -m pipelines.experiment --base "$BASE" --no-gate $FULL $ACCEPT'
+def test_judge_holds_nothing_that_a_model_could_take_and_reports_nothing_itself() -> None:
+    assert set(JOBS["report", "judge"]["permissions"].values()) == {"read"}
+    assert "secrets." not in FILES["report"].read_text()
+    assert runs(("report", "fetch")) == ["fetch"]
+    assert runs(("report", "judge")) == ["verdict"]
+    assert runs(("report", "report")) == ["publish"]
+    assert [JOBS["report", name].get("needs") for name in ("fetch", "judge", "report")] == [None, ["fetch"], ["judge"]]
+
+
+def test_report_comes_whatever_became_of_the_judge_but_for_pushes_not_at_all() -> None:
+    no_push = "github.event.workflow_run.event != 'push'"
+    assert JOBS["report", "report"]["if"] == f"${{{{ !cancelled() && {no_push} }}}}"
+    assert JOBS["report", "judge"]["if"] == f"${{{{ !cancelled() && needs.fetch.result != 'failure' && {no_push} }}}}"
+    assert no_push in JOBS["report", "fetch"]["if"]
+    clouds = {name for names in (oidc.AWS, oidc.AZURE[:1], oidc.GOOGLE) for name in names}
+    assert set(re.findall(r"vars\.(\w+)", JOBS["report", "fetch"]["if"])) == clouds
 
 
 def test_no_failure_is_forgiven_but_a_missing_cml() -> None:
@@ -310,16 +364,16 @@ def test_no_failure_is_forgiven_but_a_missing_cml() -> None:
     assert [step["with"]["repository"] for step in forgiven] == ["iterative/cml"]
 
 
-@pytest.mark.parametrize("workflow", ["checks", "experiment", "image"])
+@pytest.mark.parametrize("workflow", ["checks", "image"])
 def test_closing_job_needs_every_other_job_and_always_runs(workflow: str) -> None:
     job = f"{workflow}-pass"
     others = set(WORKFLOWS[workflow]["jobs"]) - {job}
     assert set(JOBS[workflow, job]["needs"]) == others
-    assert JOBS[workflow, job]["if"] in ("always()", f"${{{{ always() && {GUARD} }}}}")
+    assert JOBS[workflow, job]["if"] in ("always()", f"${{{{ always() && {GUARD} && {ON_MAIN} }}}}")
 
 
 def test_template_itself_pushes_no_image() -> None:
-    assert JOBS["image", "image"]["if"] == f"${{{{ {GUARD} }}}}"
+    assert JOBS["image", "image"]["if"] == f"${{{{ {GUARD} && {ON_MAIN} }}}}"
 
 
 def test_a_later_push_cancels_checks_but_never_a_report() -> None:
@@ -334,6 +388,7 @@ def test_a_later_push_cancels_checks_but_never_a_report() -> None:
         ("pull_request", {"action": "opened", "pull_request": {"base": {"ref": "main"}}}, {"checks", "experiment"}),
         ("pull_request", {"action": "labeled", "pull_request": {"base": {"ref": "main"}}}, {"experiment"}),
         ("pull_request", {"action": "closed", "pull_request": {"base": {"ref": "main"}}}, set()),
+        ("merge_group", {"action": "checks_requested"}, {"checks", "experiment"}),
         ("push", {"ref": "refs/heads/main"}, {"checks", "deploy", "experiment"}),
         ("push", {"ref": "refs/heads/other"}, set()),
         ("push", {"ref": "refs/tags/v1"}, set()),
@@ -351,12 +406,17 @@ def test_pre_commit_clones_nothing() -> None:
     assert [repository["repo"] for repository in hooks["repos"]] == ["local"]
 
 
-def test_pull_request_reads_the_cache_and_only_main_writes_it() -> None:
-    caches = {step["uses"].split("@")[0]: step["if"] for _, step in STEPS if "actions/cache" in step.get("uses", "")}
-    assert caches == {
-        "actions/cache": "github.event_name == 'push'",
-        "actions/cache/restore": "github.event_name == 'pull_request'",
+def test_main_alone_writes_the_cache_and_no_job_of_a_pull_request_reads_one() -> None:
+    used = {
+        place: step["uses"].split("@")[0]
+        for place, job in JOBS.items()
+        for step in job["steps"]
+        if "actions/cache" in step.get("uses", "")
     }
+    reads = "actions/cache/restore"
+    assert used == {("experiment", "base"): "actions/cache", ("report", "fetch"): reads, ("report", "judge"): reads}
+    assert JOBS["experiment", "base"]["if"] == "github.event_name == 'push'"
+    assert JOBS["experiment", "experiment-pass"]["if"] == "github.event_name != 'push'"
 
 
 def test_zizmor_finds_nothing() -> None:

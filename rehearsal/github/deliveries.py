@@ -6,6 +6,7 @@ from rehearsal.github.calls import Answer, Call, Refused, invalid, matching, req
 from rehearsal.github.memory import Memory
 from rehearsal.github.place import Json, Unknown
 
+COMMIT_STATES, LONGEST_STATUS = ("error", "failure", "pending", "success"), 140
 STATES = ("error", "failure", "inactive", "in_progress", "queued", "pending", "success")
 
 
@@ -27,6 +28,7 @@ def show_run(hub: Memory, call: Call) -> Answer:
 
 def list_artifacts(hub: Memory, call: Call) -> Answer:
     run, name = show_run(hub, call).content, call.query.get("name")
+    hub.collect(run["id"])
     found = [one for one in hub.known["artifacts"] if one["workflow_run"]["id"] == run["id"]]
     return Answer([one for one in found if name in (None, one["name"])], name="artifacts")
 
@@ -57,6 +59,25 @@ def list_checks(hub: Memory, call: Call) -> Answer:
     found = [check for check in reversed(hub.known["check_runs"]) if check["head_sha"] == sha]
     name = call.query.get("check_name")
     return Answer([check for check in found if name in (None, check["name"])], name="check_runs")
+
+
+def set_commit_status(hub: Memory, call: Call) -> Answer:
+    """Of a commit that is here; the newest of a context counts."""
+    (state,) = required(call, "Status", "state")
+    context, told = call.body.get("context", "default"), call.body.get("description") or ""
+    if state not in COMMIT_STATES or len(told) > LONGEST_STATUS or max(told, default="") > "\uffff":
+        raise invalid("Status", "description" if state in COMMIT_STATES else "state", "invalid")
+    if hub.tip(call.words["sha"]) is None:
+        raise Refused(422, f"No commit found for SHA: {call.words['sha']}")
+    about = {"state": state, "context": context, "description": told, "target_url": call.body.get("target_url")}
+    who = hub.user(call.actor)
+    return Answer(
+        hub.add("commit_statuses", f"statuses/{call.words['sha']}", sha=call.words["sha"], creator=who, **about), 201
+    )
+
+
+def list_commit_statuses(hub: Memory, call: Call) -> Answer:
+    return Answer([one for one in reversed(hub.known["commit_statuses"]) if one["sha"] == call.words["sha"]])
 
 
 def list_deployments(hub: Memory, call: Call) -> Answer:

@@ -13,8 +13,8 @@ from rehearsal.github.place import NOWHERE, Json, Place, Unknown
 
 KINDS = (
     "issues", "pulls", "comments", "labels", "runs", "artifacts",
-    "check_runs", "deployments", "statuses", "releases", "assets", "environments", "reviews", "dispatches",
-    "policies", "secrets", "keys", "rulesets",
+    "check_runs", "commit_statuses", "deployments", "statuses", "releases", "assets", "environments", "reviews",
+    "dispatches", "policies", "secrets", "keys", "rulesets",
 )  # fmt: skip
 
 
@@ -37,6 +37,7 @@ class Memory(Place):
         self.actions: Json = {"default_workflow_permissions": "write", "can_approve_pull_request_reviews": False}
         self.people: dict[int, Json] = {}  # persons and teams that were looked up, by their ids
         self.blobs: dict[str, int] = {}  # what a storage address signs for: an artifact's id
+        self.uploads: dict[int, Path] = {}  # folders of runs, see `start_run`
         self.lock = threading.RLock()
         self._last_id = 1000
         (folder / "artifacts").mkdir(parents=True, exist_ok=True)
@@ -157,6 +158,12 @@ class Memory(Place):
             names = [label["name"] for label in self.find("issues", number=number)["labels"]]
             self.edit(number, labels=dict.fromkeys([*names, name]))
 
+    def verdict(self, number: int) -> str | None:
+        """State of the commit status `verdict` of a pull request's head; None where there is none."""
+        sha = self.find("pulls", number=number)["head"]["sha"]
+        found = [one for one in self.known["commit_statuses"] if (one["sha"], one["context"]) == (sha, "verdict")]
+        return found[-1]["state"] if found else None
+
     def comments(self, number: int) -> list[Json]:
         """Comments of an issue or a pull request, oldest first."""
         url = self.find("issues", number=number)["url"]
@@ -181,6 +188,25 @@ class Memory(Place):
             run["html_url"] = f"{self.page}/actions/runs/{run['id']}"
             run["artifacts_url"] = f"{run['url']}/artifacts"
         return run["id"]
+
+    def start_run(self, uploads: Path, **about: Any) -> int:
+        """A run that is under way; what is in the folder `uploads`, NAME.zip, are its artifacts, at once."""
+        run_id = self.add_run(conclusion=None, status="in_progress", **about)
+        self.uploads[run_id] = uploads
+        return run_id
+
+    def finish_run(self, run_id: int, conclusion: str) -> None:
+        """Its jobs have ended."""
+        with self.change():
+            self.find("runs", id=run_id).update(conclusion=conclusion, status="completed")
+            self.collect(run_id)
+
+    def collect(self, run_id: int) -> None:
+        """Know what a run has uploaded so far."""
+        known = {one["name"] for one in self.known["artifacts"] if one["workflow_run"]["id"] == run_id}
+        for archive in sorted(self.uploads.get(run_id, self.folder / "none").glob("*.zip")):
+            if archive.stem not in known:
+                self.add_artifact(run_id, archive.stem, archive.read_bytes())
 
     def add_artifact(self, run_id: int, name: str, zip_bytes: bytes) -> int:
         """What a run uploaded, as the zip file that GitHub makes of it."""

@@ -42,6 +42,8 @@ ROUTES: tuple[tuple[str, str, str, str, Function], ...] = (
     ("GET", f"{R}/actions/artifacts/ARTIFACT/zip", "actions", "read", deliveries.download_artifact),
     ("POST", f"{R}/check-runs", "checks", "write", deliveries.create_check),
     ("GET", f"{R}/commits/SHA/check-runs", "checks", "read", deliveries.list_checks),
+    ("POST", f"{R}/statuses/SHA", "statuses", "write", deliveries.set_commit_status),
+    ("GET", f"{R}/commits/SHA/statuses", "statuses", "read", deliveries.list_commit_statuses),
     ("GET", f"{R}/deployments", "deployments", "read", deliveries.list_deployments),
     ("POST", f"{R}/deployments", "deployments", "write", deliveries.create_deployment),
     ("GET", f"{R}/deployments/DEPLOYMENT/statuses", "deployments", "read", deliveries.list_statuses),

@@ -67,7 +67,7 @@ def _by_cml(pull: "PullRequest", report: Path, cml: Path, installed: Install | N
     if installed is None:
         print("CML isn't there: commenting through the API", file=sys.stderr)
         return None
-    said, _ = installed.communicate()
+    said, _ = installed.communicate() if installed.returncode is None else ("as before", "")
     if installed.returncode:
         print(f"npm ci: {said}\ncommenting through the API", file=sys.stderr)
         return None

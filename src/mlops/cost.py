@@ -27,13 +27,14 @@ class Reused:
     def __str__(self) -> str:
         if not self.heard:
             return "nothing to train"
-        base = "base trained" if ("base", "train") in self.heard else "base from cache"
+        trained = [side for side in ("base", "head") if (side, "train") in self.heard]
         known = [step for _, step in self.heard if KNOWN.match(step)]
-        return f"{base}, {min(known, key=_count, default='all partitions known')}"
+        what = f"{' and '.join(trained)} trained" if trained else "nothing trained"
+        return f"{what}, {min(known, key=_count, default='all partitions known')}"
 
 
 def line(root: Path, reused: str) -> str:
-    """For a summary, such as ``Cost: 1.4 minutes; base from cache; cache 14 MB, storage in git 12 MB.``"""
+    """For a summary, such as ``Cost: 1.4 minutes; nothing trained; cache 14 MB, storage in git 12 MB.``"""
     began = root / BEGAN
     minutes = [f"{(time.time() - began.stat().st_mtime) / 60:.1f} minutes"] if began.exists() else []
     sizes = {name: size([root / place for place in places]) for name, places in KEPT.items()}

@@ -3,26 +3,43 @@ nothing again.
 """
 
 import hashlib
+import sys
+import sysconfig
 import tomllib
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
 
+from mlops import pointers, trees
+from mlops.contract import BadInput
+from mlops.workspace import git
 
-def of(folder: Path, last: str) -> dict[str, Any]:
-    """What the stages up to `last` depend on, by name."""
-    found: dict[str, Any] = {}
-    for name, stage in yaml.safe_load((folder / "dvc.yaml").read_text(encoding="utf-8"))["stages"].items():
-        found[f"{name}: cmd"] = stage["cmd"]
-        for path in stage.get("deps", ()):
-            found[path] = _content(folder, path)
-        for entry in stage.get("params", ()):
-            for file, keys in entry.items() if isinstance(entry, dict) else (("params.yaml", [entry]),):
-                found |= {f"{file}: {key}": _value(folder / file, key) for key in keys}
-        if name == last:
-            break
-    return found
+PIPELINE = "dvc.yaml"
+MODULES = (".py", ".pyc", ".so", ".pyd")
+OWN = {"", "artifacts", "benchmarks", "data", "deploy", "docs", "live", "notebooks", "pipelines", "rehearsal"}
+OWN |= {"src", "tests"}
+
+
+def of(root: Path, tree: str, last: str) -> dict[str, Any]:
+    """What the stages up to `last` of a commit or tree depend on, by name.
+
+    Raises
+    ------
+    BadInput
+        Its dvc.yaml, or a file of params, isn't what DVC could read.
+    """
+    try:
+        pipeline = trees.parsed(trees.contents(root, tree, [PIPELINE])[PIPELINE])
+        stages = dict(_until(last, pipeline["stages"]))
+        wanted = {name for stage in stages.values() for path in _paths(stage) for name in (path, f"{path}.dvc")}
+        found = _found(stages, trees.contents(root, tree, sorted(wanted)))
+        more = {name: value for name, value in pipeline.items() if name not in ("stages", "plots")}
+        return found | _shadows(root, tree) | ({PIPELINE: repr(more)} if more else {})
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise BadInput(f"{PIPELINE}, or what it names, can't be read: {error}") from None
 
 
 def digest(found: dict[str, Any]) -> str:
@@ -30,22 +47,62 @@ def digest(found: dict[str, Any]) -> str:
     return hashlib.sha256(repr(sorted(found.items())).encode()).hexdigest()
 
 
-def _content(folder: Path, path: str) -> Any:
+def _until(last: str, stages: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, stage in stages.items():
+        yield name, stage
+        if name == last:
+            return
+
+
+def _paths(stage: Mapping[str, Any]) -> Iterator[str]:
+    yield from stage.get("deps", ())
+    yield from (file for file, _ in _params(stage))
+
+
+def _params(stage: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """File and key of every param."""
+    for entry in stage.get("params", ()):
+        for file, keys in entry.items() if isinstance(entry, dict) else (("params.yaml", [entry]),):
+            yield from ((file, key) for key in keys)
+
+
+def _found(stages: Mapping[str, Any], files: Mapping[str, bytes]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, stage in stages.items():
+        found[name] = repr(
+            {key: value for key, value in stage.items() if key not in ("deps", "params", "desc", "meta")}
+        )
+        found |= {path: _content(files, path) for path in stage.get("deps", ())}
+        found |= {f"{file}: {key}": yaml.safe_dump(_value(files[file], file, key)) for file, key in _params(stage)}
+    return found
+
+
+def _content(files: Mapping[str, bytes], path: str) -> Any:
     """What a dependency holds; for a DVC output its recorded hash, for another stage's output nothing."""
-    pointer, file = folder / f"{path}.dvc", folder / path
-    if pointer.exists():
-        return yaml.safe_load(pointer.read_text(encoding="utf-8"))["outs"][0]["md5"]
-    if file.is_dir():
-        inner = sorted(file.rglob("*"))
-        return [
-            (str(p.relative_to(file)), p.read_bytes()) for p in inner if p.is_file() and "__pycache__" not in p.parts
-        ]
-    return file.read_bytes() if file.is_file() and not path.startswith("artifacts/") else None
+    inner = {PurePosixPath(name).relative_to(path): held for name, held in files.items() if name.startswith(f"{path}/")}
+    if inner:
+        return [(str(name), inner[name]) for name in sorted(inner)]
+    if path not in files and f"{path}.dvc" in files:
+        return next(iter(pointers.check_names(f"{PurePosixPath(path).name}.dvc", files[f"{path}.dvc"]).values()))
+    return None if path.startswith("artifacts/") else files.get(path)
 
 
-def _value(file: Path, key: str) -> Any:
-    text = file.read_text(encoding="utf-8")
-    value: Any = tomllib.loads(text) if file.suffix == ".toml" else yaml.safe_load(text)
+def _value(content: bytes, file: str, key: str) -> Any:
+    value: Any = tomllib.loads(content.decode()) if file.endswith(".toml") else trees.parsed(content)
     for part in key.split("."):
         value = value.get(part) if isinstance(value, dict) else None
     return value
+
+
+def _shadows(root: Path, tree: str) -> dict[str, str]:
+    """Git's ids of what Python would import from the root or src/ in place of what is installed, or comes with it."""
+    rows = [row.split("\t") for row in git(root, "ls-tree", "-z", tree, "./", "src/").split("\0") if row]
+    modules = {path: about.split() for about, path in rows if " tree " in about or path.endswith(MODULES)}
+    return {path: id for path, (_, _, id) in modules.items() if PurePosixPath(path).name.split(".")[0] in _known()}
+
+
+@cache
+def _known() -> frozenset[str]:
+    """Names of modules that are installed or come with Python, but for those that a project has, too."""
+    installed = {path.name.split(".")[0] for path in Path(sysconfig.get_path("purelib")).iterdir()}
+    return frozenset({*sys.stdlib_module_names, *installed} - OWN)

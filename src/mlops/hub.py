@@ -1,5 +1,6 @@
 """What the workflows ask of GitHub, through its REST API."""
 
+import base64
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -13,10 +14,21 @@ from github.PullRequest import PullRequest
 from github.Repository import Repository
 
 from mlops.contract import BadInput
-from mlops.workspace import git
+from mlops.workspace import git, origin
 
 API = "https://api.github.com"
-ORIGIN = re.compile(r"(?:\w+://(?:[^@/]+@)?|[^@/]+@)([\w.-]+)(?::\d+)?[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?")
+JUDGED = re.compile(r"\?judged=([0-9]+)$")
+UNQUEUED = {"full-training"}  # GitHub tells a run of the queue no labels: it trains on the usual sample
+QUEUED = re.compile(r"gh-readonly-queue/.+/pr-(?P<number>[0-9]+)-[0-9a-f]{40}")  # a branch of GitHub's merge queue
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What to judge: the submission of a workflow run, of this commit, as these labels of its pull request say."""
+
+    run: int
+    sha: str
+    labels: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -50,8 +62,9 @@ class Hub:
         """
         if not os.environ.get("GITHUB_TOKEN"):
             raise BadInput(
-                "GITHUB_TOKEN is not set: make a token for this repository with the right to write Administration and "
-                "Environments (github.com/settings/personal-access-tokens), or GITHUB_TOKEN=$(gh auth token)"
+                "GITHUB_TOKEN is not set: make a token for this repository with the right to write Administration, "
+                "Contents, Environments and Pull requests (github.com/settings/personal-access-tokens), or "
+                "GITHUB_TOKEN=$(gh auth token)"
             )
         place = {} if os.environ.get("GITHUB_REPOSITORY") else origin(git(root, "remote", "get-url", "origin"))
         variables = {**os.environ, **place}
@@ -69,6 +82,11 @@ class Hub:
     def of_job(cls) -> "Hub | None":
         """Connect where a job, or a schedule elsewhere, has a token and says of which repository; nobody else asks."""
         return cls.connect() if {"GITHUB_TOKEN", "GITHUB_REPOSITORY"} <= os.environ.keys() else None
+
+    @property
+    def run(self) -> int:
+        """The number of the workflow's run."""
+        return int(os.environ["GITHUB_RUN_ID"])
 
     @property
     def run_url(self) -> str:
@@ -89,14 +107,53 @@ class Hub:
         except UnknownObjectException:
             return None
 
-    def pull_request_of(self, run: Mapping[str, Any]) -> PullRequest | None:
-        """The open pull request whose head is the commit that the workflow run was of, for forks, too.
+    def pull_requests_of(self, run: Mapping[str, Any]) -> list[PullRequest]:
+        """The open pull requests whose head is the commit that the workflow run was of, forks' included.
 
-        GitHub's own record of the run says whose branch it was; nothing that the run uploaded is asked.
+        GitHub's own record of the run says which commit that was; nothing that the run uploaded is asked. A run that a
+        merge queue started is of no pull request's head.
         """
-        owner, branch = run["head_repository"]["owner"]["login"], run["head_branch"]
-        open_ones = self.repository.get_pulls(state="open", head=f"{owner}:{branch}")
-        return next((pull for pull in open_ones if pull.head.sha == run["head_sha"]), None)
+        return [pull for pull in self.repository.get_pulls(state="open") if pull.head.sha == run["head_sha"]]
+
+    def judged(self, run: Mapping[str, Any]) -> Judged:
+        """What a finished run asks to judge, with the labels that its pull request has now.
+
+        Raises
+        ------
+        BadInput
+            No open pull request into the default branch has that commit as its head, or several have.
+        """
+        sha, main = run["head_sha"], self.repository.default_branch
+        queued = QUEUED.fullmatch(run["head_branch"]) if run["event"] == "merge_group" else None
+        if queued:
+            labels = self.repository.get_pull(int(queued["number"])).labels
+            return Judged(run["id"], sha, frozenset(label.name for label in labels) - UNQUEUED)
+        pulls = [pull for pull in self.pull_requests_of(run) if pull.base.ref == main]
+        if len(pulls) > 1:
+            numbers = ", ".join(sorted(f"#{pull.number}" for pull in pulls))
+            raise BadInput(
+                f"{sha} is the head of several open pull requests ({numbers}), and a verdict on one would count for "
+                "all: close all but one, or push a commit of its own to each"
+            )
+        if not pulls:
+            raise BadInput(f"{sha} is not the head of an open pull request into {main}")
+        return Judged(run["id"], sha, frozenset(label.name for label in pulls[0].labels))
+
+    def fetch(self, root: Path, commit: str) -> None:
+        """Bring a commit's objects to the repository at `root`, and lay out none of its files."""
+        secret = base64.b64encode(f"x-access-token:{self.token}".encode()).decode()
+        name = f"http.{os.environ.get('GITHUB_SERVER_URL', 'https://github.com')}/.extraheader"
+        values = ("", f"AUTHORIZATION: basic {secret}")  # in place of what actions/checkout left, and as it does it
+        options = {"GIT_CONFIG_COUNT": str(len(values))}
+        for number, value in enumerate(values):
+            options |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+        git(root, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "origin", commit, **options)
+
+    def set_status(self, commit: str, name: str, state: str, description: str, judged: int) -> None:
+        """Set a status of a commit, which leads to this run and notes which one it judged; in place of what it was."""
+        page = f"{self.run_url}?judged={judged}"
+        body = {"state": state, "context": name, "description": description, "target_url": page}
+        self.ask("POST", f"statuses/{commit}", body)
 
     def merged_as(self, commit: str) -> PullRequest | None:
         """The pull request that was merged as this commit, if it is one of the last that moved."""
@@ -162,24 +219,46 @@ class Hub:
                 release.upload_asset(str(path), name=path.name, content_type="application/octet-stream")
         return release.html_url
 
-    def artifact(self, run_id: int, name: str, most: int) -> bytes | None:
-        """The zip of a run's artifact; None where there is none, or it is larger than `most` bytes."""
+    def judged_run(self, commit: str, name: str) -> int | None:
+        """The run whose submission the status `name` of a commit is about, as `set_status` noted it."""
+        said = next((one for one in self.ask("GET", f"commits/{commit}/statuses") if one["context"] == name), None)
+        noted = JUDGED.search(said["target_url"] or "") if said else None
+        run = self.repository.get_workflow_run(int(noted[1])) if noted else None
+        return run.id if run and (run.head_sha, run.name) == (commit, "experiment") else None
+
+    def artifact(self, run_id: int, name: str, most: int, folder: Path) -> Path | None:
+        """The zip of a run's artifact, in a folder; None where there is none.
+
+        Raises
+        ------
+        BadInput
+            It is larger than `most` bytes, or doesn't come.
+        """
         run = self.repository.get_workflow_run(run_id)
-        found = next((one for one in run.get_artifacts() if one.name == name), None)
-        if found is None or found.size_in_bytes > most:
+        there = [one for one in run.get_artifacts() if one.name == name and not one.expired]
+        found = max(there, key=lambda one: one.id, default=None)  # a run that was started again has two
+        if found is None:
             return None
+        large = BadInput(f"the artifact `{name}` has {found.size_in_bytes:,} bytes; {most:,} are allowed")
+        if found.size_in_bytes > most:
+            raise large
         headers = {"Authorization": f"Bearer {self.token}"}  # requests drops it on the way to the storage's host
-        with requests.get(found.archive_download_url, headers=headers, stream=True, timeout=60) as answer:
-            answer.raise_for_status()
-            content = answer.raw.read(most + 1, decode_content=True)
-        return content if len(content) <= most else None
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with (
+                requests.get(found.archive_download_url, headers=headers, stream=True, timeout=60) as answer,
+                (folder / f"{name}.zip").open("wb") as file,
+            ):
+                answer.raise_for_status()
+                for chunk in answer.iter_content(1 << 20):
+                    file.write(chunk)
+                    if file.tell() > most:
+                        raise large
+        except requests.RequestException as error:
+            raise BadInput(f"the artifact `{name}` didn't come: {error}; start this run again") from None
+        return folder / f"{name}.zip"
 
 
-def origin(url: str) -> dict[str, str]:
-    """Variables that say where git's origin is, if it is at GitHub, or at a GitHub of one's own."""
-    match = ORIGIN.fullmatch(url)
-    if match is None:
-        raise BadInput(f"git's origin is {url}, which is no repository at GitHub; set GITHUB_REPOSITORY to OWNER/NAME")
-    host, name = match.groups()
-    own = {} if host == "github.com" else {"GITHUB_API_URL": f"https://{host}/api/v3"}
-    return {"GITHUB_REPOSITORY": name, **own}
+def approvers(pull: PullRequest) -> list[str]:
+    """Who approved it."""
+    return sorted({review.user.login for review in pull.get_reviews() if review.state == "APPROVED"})

@@ -1,23 +1,29 @@
 """What a tree needs of DVC's storage: the objects that its *.dvc files and dvc.lock name by MD5."""
 
+import hashlib
 import re
-from collections.abc import Iterator, Sequence
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import yaml
 
-from mlops.contract import BadInput
+from mlops.contract import BadInput, save
 
 FOLDER = ".dir"  # ends the name of an object that lists the files of a folder
-
-
-MD5 = re.compile("[0-9a-f]{32}")
+MD5, FOLDER_MD5, OBJECT = (re.compile(rf"[0-9a-f]{{32}}{end}") for end in ("", r"\.dir", r"(\.dir)?"))
 MOST_FILES, MOST_BYTES, LONGEST = 1_000_000, 256_000_000, 1000  # files in a folder, bytes of its list, bytes of a path
 STRANGE = re.compile(r"[\x00-\x1f\x7f\\:]")  # control characters, and what means a folder or a drive elsewhere
 AGAIN = "make it anew with `dvc add`"
+LOCKED = {"path", "md5", "size", "nfiles", "hash", "isexec"}
+PLAIN = LOCKED | {"outs", "desc", "meta", "frozen", "persist", "remote", "cache", "push"}
 RESERVED = ("", ".", "..", ".git", ".dvc")
+
+
+class Missing(BadInput):
+    """An object that nobody has pushed."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -30,6 +36,170 @@ class Entry(msgspec.Struct, frozen=True):
 def relative(md5: str) -> str:
     """Where DVC keeps an object, below the root of a cache or a remote."""
     return f"files/md5/{md5[:2]}/{md5[2:]}"
+
+
+def of_folder(content: bytes, name: str) -> str:
+    """The MD5 of the folder `name`, as the content of its .dvc file has it; nothing else that stands there is read.
+
+    Raises
+    ------
+    BadInput
+        It names no such folder, or more.
+    """
+    md5 = _named(content, name)
+    if not FOLDER_MD5.fullmatch(md5):
+        raise BadInput(f"{name}.dvc: it names the MD5 {md5!r:.200}, which isn't a folder's; {AGAIN}")
+    return md5
+
+
+def _named(content: bytes, name: str) -> str:
+    """The one MD5 of a .dvc file, which may say nothing that lets DVC write elsewhere, or fetch from elsewhere."""
+    try:
+        found = yaml.safe_load(content)
+        (out,) = found["outs"]
+        path, md5, more = out["path"], _md5(out["md5"]), sorted({*found, *out} - PLAIN)
+    except (yaml.YAMLError, ValueError, LookupError, TypeError) as error:
+        raise BadInput(f"{name}.dvc: it doesn't name one file or folder with its MD5 ({error}); {AGAIN}") from None
+    if path != name or more:
+        raise BadInput(f"{name}.dvc: it names {path!r:.200}{' with ' * bool(more)}{', '.join(more):.200}; {AGAIN}")
+    return md5
+
+
+def written(md5: str, name: str) -> bytes:
+    """The content of the .dvc file of a folder."""
+    return f"outs:\n- md5: {md5}\n  hash: md5\n  path: {name}\n".encode()
+
+
+def check(tree: Path, places: Sequence[Path], get: Callable[[str], bytes] | None, keep: Path) -> None:
+    """Refuse what DVC would lay out elsewhere than *.dvc files and dvc.lock name; to be called before DVC is.
+
+    Parameters
+    ----------
+    places, keep
+        Caches and remotes on this machine, and the cache that the list of a folder is brought to if none has it.
+    get
+        Brings an object from the storage, verified; None where DVC won't ask there either.
+
+    Raises
+    ------
+    BadInput
+        See `check_names` and `entries`; or what they name is a link here, or inside of one.
+    """
+    for pointer in [*sorted(tree.glob("?*.dvc")), tree / "dvc.lock"]:
+        named = check_names(pointer.name, pointer.read_bytes()) if pointer.exists() else {}
+        for path, md5 in named.items():
+            _refuse_links(tree, [path, *_parents(path)])
+            try:
+                files = _listed(path, md5, places, get, keep) if md5.endswith(FOLDER) else {}
+            except Missing as error:
+                if path == "data":
+                    raise BadInput(f"{path}/: {error}") from None
+                continue  # DVC can't lay it out either
+            _refuse_links(tree, {f"{path}/{folder}" for file in files for folder in _parents(file)})
+
+
+def check_names(file: str, content: bytes) -> dict[str, str]:
+    """MD5 by path of what a *.dvc file in the root, or dvc.lock, names.
+
+    Raises
+    ------
+    BadInput
+        It names more than its file or folder, or a path that leads elsewhere.
+    """
+    found = made(content) if file == "dvc.lock" else {file.removesuffix(".dvc"): _named(content, file[:-4])}
+    for path in found:
+        if fault := _fault(path):
+            raise BadInput(f"{file}: {path!r}: {fault}")
+    return found
+
+
+def _listed(
+    path: str, md5: str, places: Sequence[Path], get: Callable[[str], bytes] | None, keep: Path
+) -> dict[str, str]:
+    """The checked list of a folder's files; where it isn't here it is brought to `keep`, if somebody may."""
+    known = locate(md5, places)
+    found = known.read_bytes() if known else get(md5) if get else b"[]"
+    if known and _digest(found) != md5[:32]:
+        raise BadInput(f"{path}: the list of its files isn't what its MD5 says, in {known}; delete that file")
+    files = entries(found, path)
+    if not known and get:
+        save(keep / relative(md5), found)
+    return files
+
+
+def _refuse_links(tree: Path, paths: Iterable[str]) -> None:
+    if link := next((path for path in paths if (tree / path).is_symlink()), None):
+        raise BadInput(f"{link}: it is a link, and data would be laid out where it leads; delete it")
+
+
+def made(lock: bytes) -> dict[str, str]:
+    """MD5 by path of what the stages made, as the content of a dvc.lock has it."""
+    try:
+        stages = (yaml.safe_load(lock) or {}).get("stages", {})
+        outs = [out for stage in stages.values() for out in stage.get("outs", ())]
+        more = {name for out in outs for name in out} - LOCKED
+        found = {str(out["path"]): _md5(out["md5"]) for out in outs}
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise BadInput(f"dvc.lock: it can't be read ({error}); make it anew with `nox -s repro`") from None
+    if more:
+        raise BadInput(f"dvc.lock: an output has {', '.join(map(str, more)):.200}; make it anew with `nox -s repro`")
+    return found
+
+
+def _md5(said: Any) -> str:
+    if not (isinstance(said, str) and OBJECT.fullmatch(said)):
+        raise ValueError(f"{said!r:.100} is no MD5")
+    return said
+
+
+def unpack(archive: Path, cache: Path) -> None:
+    """Put objects, which a zip holds under their MD5s, into a cache.
+
+    Raises
+    ------
+    BadInput
+        One isn't what its name says.
+    """
+    with zipfile.ZipFile(archive) as opened:
+        for name in opened.namelist():
+            content = opened.read(name)
+            if not OBJECT.fullmatch(name) or _digest(content) != name[:32]:
+                raise BadInput(f"{archive.name}: {name!r} isn't the object of that MD5")
+            save(cache / relative(name), content)
+
+
+def verify(tree: Path, last: str, places: Sequence[Path]) -> None:
+    """Is what the stages up to `last` made still what dvc.lock says that they made?
+
+    Raises
+    ------
+    BadInput
+        Somebody changed it since; names the file.
+    """
+    for name, stage in _read(tree / "dvc.lock").get("stages", {}).items():
+        for out in stage.get("outs", ()):
+            path, md5 = tree / out["path"], out["md5"]
+            listing = locate(md5, places) if md5.endswith(FOLDER) else None
+            listed = entries(listing.read_bytes(), out["path"]) if listing else {}
+            wanted = {path / inner: found for inner, found in listed.items()} if path.is_dir() else {path: md5}
+            there = set(path.iterdir()) if path.is_dir() else {path}
+            wrong = sorted(there ^ wanted.keys()) or [
+                file for file, found in wanted.items() if not file.is_file() or _digest(file.read_bytes()) != found
+            ]
+            if wrong or (listing and _digest(listing.read_bytes()) != md5[:32]):
+                objects = [
+                    str(file) for file in (locate(md5, places) for md5 in (out["md5"], *listed.values())) if file
+                ]
+                raise BadInput(
+                    f"{(wrong or [path])[0].relative_to(tree)}: it isn't what was made here any more; delete "
+                    f"{', '.join([str(tree), *objects])}, and start again"
+                )
+        if name == last:
+            return
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def needed(tree: Path) -> dict[str, str]:
@@ -61,12 +231,14 @@ def entries(listing: bytes, folder: str) -> dict[str, str]:
     BadInput
         It is no list, or a path or MD5 in it can't come from `dvc add`; names folder, path and reason.
     """
+    if len(listing) > MOST_BYTES:
+        raise BadInput(f"{folder}: the list of its files is longer than {MOST_BYTES:,} bytes; {AGAIN}")
     try:
-        found = msgspec.json.decode(listing, type=list[Entry]) if len(listing) <= MOST_BYTES else []
+        found = msgspec.json.decode(listing, type=list[Entry])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{folder}: the list of its files can't be read: {error}; {AGAIN}") from None
-    if not 0 < len(found) <= MOST_FILES:
-        raise BadInput(f"{folder}: expected a list of 1 to {MOST_FILES:,} files, {MOST_BYTES:,} bytes at most; {AGAIN}")
+    if len(found) > MOST_FILES:
+        raise BadInput(f"{folder}: the list of its files names {len(found):,}; {MOST_FILES:,} are allowed; {AGAIN}")
     files: dict[str, str] = {}
     for one in found:
         fault = _fault(one.relpath) or (not MD5.fullmatch(one.md5) and f"{one.md5!r} is no MD5")

@@ -19,10 +19,14 @@ HASH_SEEDS = {"first": "1", "second": "2"}
 
 @dataclass(frozen=True)
 class Reproduction:
-    """MD5 of each file, a line each, and what differs, in words; nothing differs in a reproducible commit."""
+    """MD5 of each file, a line each, and what differs, in words; nothing differs in a reproducible commit.
+
+    `made` is one of the two, which are the same then.
+    """
 
     md5s: list[str]
     differences: list[str]
+    made: Workspace
 
 
 def reproduce(root: Path, revision: str, say: Callable[[str, str], None]) -> Reproduction:
@@ -37,7 +41,7 @@ def reproduce(root: Path, revision: str, say: Callable[[str, str], None]) -> Rep
     if all(recorded.get(key) == trained.get(key) for key in ("cmd", "deps", "params")):  # else the lock was stale
         before, after = ({out["path"]: out["md5"] for out in stage["outs"]} for stage in (recorded, trained))
         differences += [f"{name}: dvc.lock has {before[name]}" for name in FILES if before[name] != after[name]]
-    return Reproduction([f"{_md5(sides[0].folder / name)}  {name}" for name in FILES], differences)
+    return Reproduction([f"{_md5(sides[0].folder / name)}  {name}" for name in FILES], differences, sides[0])
 
 
 def _train(side: Workspace, say: Callable[[str, str], None]) -> None:

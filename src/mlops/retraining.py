@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from mlops.console import Say
 from mlops.contract import BadInput, Schema
 from mlops.hub import Hub
-from mlops.judging import experiment
+from mlops.judging import experiment, trial
 from mlops.judging.record import Comparison
 from mlops.params import Params
 from mlops.releasing import addition, storage
@@ -135,8 +135,8 @@ def newest(folder: Path, schema: Schema) -> tuple[date | None, pa.Schema | None]
 def compare(laid: Workspace, made: str, say: Say) -> Comparison | str:
     """The commit against the main that it is made on, as its pull request will; or why that failed."""
     try:
-        return experiment.run(experiment.Request(laid.root, laid.tree, head=made), say)
-    except experiment.Failed as error:
+        return experiment.run(experiment.case(laid.root, laid.tree, head=made), say)
+    except trial.Failed as error:
         return str(error)
 
 

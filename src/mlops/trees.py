@@ -1,10 +1,67 @@
-"""Trees of git made of others, with neither the work tree nor its index touched."""
+"""Trees of git, read and made of others, with neither the work tree nor its index touched."""
 
+import io
 import os
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import yaml
+
+from mlops.contract import BadInput
 from mlops.workspace import git
+
+MOST_VALUES = 100_000
+
+
+def contents(root: Path, tree: str, wanted: Sequence[str]) -> dict[str, bytes]:
+    """Bytes by path of those files of a commit or tree that are `wanted`, or lie in a folder that is.
+
+    Nothing is laid out, no attribute or filter of the tree has a say, and a link is its text.
+    """
+    listed = _cat(root, "ls-tree", "-r", "-z", "--full-tree", tree).decode("utf-8", "surrogateescape")
+    rows = [row.split("\t", 1) for row in listed.split("\0") if row]
+    ids = {
+        path: about.split()[2]
+        for about, path in rows
+        if any(path == name or path.startswith(f"{name}/") for name in wanted) and about.split()[1] == "blob"
+    }
+    said, found = io.BytesIO(_cat(root, "cat-file", "--batch", given="\n".join(ids.values()).encode())), {}
+    for path in ids:
+        size = int(said.readline().split()[2])
+        found[path] = said.read(size + 1)[:size]
+    return found
+
+
+def _cat(root: Path, *words: str, given: bytes = b"") -> bytes:
+    """As `mlops.workspace.git`, with bytes, to the last one."""
+    done = subprocess.run(["git", "-C", str(root), *words], input=given, capture_output=True, check=False)
+    if done.returncode:
+        raise BadInput(f"git {' '.join(words)}: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout
+
+
+def parsed(content: bytes) -> Any:
+    """A stranger's YAML.
+
+    Raises
+    ------
+    ValueError
+        It isn't YAML, or grows without bound: by aliases, a few lines can name more values than a machine holds.
+    """
+    try:
+        found = yaml.safe_load(content)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from None
+    waiting, left = [found], MOST_VALUES
+    while waiting:
+        value, left = waiting.pop(), left - 1
+        if left < 0:
+            raise ValueError(f"it has more than {MOST_VALUES:,} values, its aliases written out")
+        if isinstance(value, dict | list):
+            waiting += value.values() if isinstance(value, dict) else value
+    return found
 
 
 def blob(root: Path, text: str) -> str:

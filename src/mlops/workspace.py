@@ -3,14 +3,12 @@
 import configparser
 import hashlib
 import io
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ import yaml
 from mlops import pointers
 from mlops.contract import BadInput
 from mlops.cost import KNOWN
+from mlops.objects import SEED, Objects
 
 OWN_SETTINGS = {  # a person's, which would change what git prints, or which refs it moves
     "branch.sort": "refname", "color.ui": "false", "column.ui": "never", "diff.mnemonicPrefix": "false",
@@ -27,18 +26,12 @@ OWN_SETTINGS = {  # a person's, which would change what git prints, or which ref
     "push.followTags": "false", "status.showUntrackedFiles": "normal", "tag.sort": "refname",
 }  # fmt: skip
 PLAIN = [word for name, value in OWN_SETTINGS.items() for word in ("-c", f"{name}={value}")]
+NOT_HANDED_ON = ("PYTHONPATH", "VIRTUAL_ENV", "GITHUB_TOKEN", "SIGNING_KEY", "ALERT_URLS")  # to what trains
+MADE = ("artifacts/", "data/", ".dvc/", "dvc.lock")
+MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")  # bytes of this machine
+ORIGIN = re.compile(r"(?:\w+://(?:[^@/]+@)?|[^@/]+@)([\w.-]+)(?::\d+)?[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?")
 LOST = re.compile(r"missing data 'source': (.+)")
 STARTED = re.compile(r"^(?:Running stage|Stage) '(\w+)'(.*)")
-WAIT = """\
-import importlib, json, runpy, sys
-name = sys.argv[1]
-importlib.import_module(name)
-given = sys.stdin.read()
-if given:
-    del sys.modules[name]
-    sys.argv[1:] = json.loads(given)
-    runpy.run_module(name, run_name="__main__")
-"""
 
 
 class StepFailed(Exception):
@@ -54,10 +47,22 @@ def git(root: Path, *words: str, given: str | None = None, **environment: str) -
         git refused; says what it said.
     """
     command, variables = ["git", *PLAIN, "-C", str(root), *words], {**os.environ, **environment}
-    done = subprocess.run(command, capture_output=True, text=True, env=variables, input=given, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, errors="replace", env=variables, input=given, check=False
+    )
     if done.returncode:
         raise BadInput(f"git {' '.join(words)}: {done.stderr.strip()}")
-    return done.stdout.strip()
+    return done.stdout.strip(" \t\r\n")  # a name may end with what else is white space
+
+
+def origin(url: str) -> dict[str, str]:
+    """Variables that say where git's origin is, if it is at GitHub, or at a GitHub of one's own."""
+    match = ORIGIN.fullmatch(url)
+    if match is None:
+        raise BadInput(f"git's origin is {url}, which is no repository at GitHub; set GITHUB_REPOSITORY to OWNER/NAME")
+    host, name = match.groups()
+    own = {} if host == "github.com" else {"GITHUB_API_URL": f"https://{host}/api/v3"}
+    return {"GITHUB_REPOSITORY": name, **own}
 
 
 def snapshot(root: Path) -> str:
@@ -96,10 +101,7 @@ class Workspace:
         What is there already stays: some file systems need longer for a file where many were deleted just before.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        place = {
-            "GIT_DIR": git(root, "rev-parse", "--absolute-git-dir"), "GIT_WORK_TREE": str(folder),
-            "GIT_INDEX_FILE": str(folder.with_name(f"{folder.name}.index")),
-        }  # fmt: skip
+        place = _place(root, folder)
         git(folder, "read-tree", "--reset", "-u", tree, **place)
         git(folder, "clean", "-ffdxq", **place)
         shutil.rmtree(folder / ".git", ignore_errors=True)  # which git never clears away
@@ -109,9 +111,14 @@ class Workspace:
 
     @classmethod
     def keep(cls, root: Path, tree: str, folder: Path) -> "Workspace":
-        """As `lay`, but what an earlier run made of this very tree in `folder` is still there."""
+        """As `lay`, but what an earlier run made of this very tree in `folder` is still there: what `MADE` names."""
         mark = folder.with_name(f"{folder.name}.tree")
         if folder.exists() and mark.exists() and mark.read_text(encoding="utf-8") == tree:
+            place = _place(root, folder)
+            own = [name for name in git(folder, "ls-files", **place).splitlines() if not name.startswith(MADE)]
+            git(folder, "checkout-index", "--force", "--quiet", "--stdin", given="\n".join(own), **place)
+            git(folder, "clean", "-ffdxq", *(f"--exclude=/{name}" for name in MADE), **place)
+            _forget_persist(folder / "dvc.yaml")
             (folder / "params.yaml").write_text(git(root, "show", f"{tree}:params.yaml") + "\n", encoding="utf-8")
             (folder / ".dvc/config.local").write_text(_dvc_config(root, folder), encoding="utf-8")
             return cls(root, tree, folder)
@@ -137,7 +144,7 @@ class Workspace:
         if _locked(self.folder) != _locked(self.root):
             prefix = self._own_environment()
         return {
-            **{name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")},
+            **{name: value for name, value in os.environ.items() if name not in NOT_HANDED_ON},
             "PATH": f"{prefix / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
             "PYTHONHASHSEED": "0",
             "OMP_NUM_THREADS": str(
@@ -165,6 +172,7 @@ class Workspace:
         mark, state = self.folder / "artifacts/reproduced", f"{stage}\n{(self.folder / 'params.yaml').read_text()}"
         if not mark.exists() or mark.read_text(encoding="utf-8") != state:
             mark.unlink(missing_ok=True)
+            self.check()
             try:
                 self.run(["dvc", "repro", "--pull", stage], self.environment(), started)
             except StepFailed as error:
@@ -179,11 +187,45 @@ class Workspace:
         if pointers.lacks(self.folder, "data", stage, [self._cache()]):
             self.reproduce(stage, started)
 
-    def reproduce_anew(self, stage: str, started: Callable[[str], None] = _quiet, **environment: str) -> None:
-        """Every stage up to `stage`: nothing that was made before, by whom ever, is believed."""
+    def reproduce_anew(
+        self, stage: str, started: Callable[[str], None] = _quiet, alone: bool = False, **environment: str
+    ) -> None:
+        """Every stage up to `stage`, or it `alone`: nothing that was made before, by whom ever, is believed."""
         variables = {**self.environment(), "KEPT": "no", **environment}
-        self.run(["dvc", "pull", "--quiet", "data.dvc"], variables)  # as `--force` would run before `--pull`
-        self.run(["dvc", "repro", "--force", "--no-run-cache", stage], variables, started)
+        if not alone:
+            self.pull(variables)  # as `--force` would run before `--pull`
+        only = ["--single-item"] if alone else []
+        self.run(["dvc", "repro", "--force", "--no-run-cache", *only, stage], variables, started)
+
+    def reproduce_confined(self, stage: str, started: Callable[[str], None] = _quiet) -> None:
+        """As `reproduce`, where the data is a stranger's: what reads it has no rights to lose, see `mlops.confined`."""
+        from mlops import confined
+
+        variables = self.environment()
+        self.pull(variables)
+        dvc = shutil.which("dvc", path=variables["PATH"])
+        kept = ("PATH", "PYTHONHASHSEED", "OMP_NUM_THREADS", "DVC_NO_ANALYTICS", "ENGINE")
+        limits = confined.Limits(memory=MEMORY, processor=3600, file=MEMORY)
+        self.run(
+            confined.command([str(dvc), "repro", stage], limits),
+            {name: variables[name] for name in kept} | {"HOME": str(self.folder / ".dvc/tmp")}, started,
+        )  # fmt: skip
+
+    def pull(self, variables: dict[str, str] | None = None) -> None:
+        """Bring the data, after a look at what its list of files names."""
+        self.check()
+        self.run(["dvc", "pull", "--quiet", "data.dvc"], variables or self.environment())
+
+    def check(self) -> None:
+        """See `mlops.pointers.check`."""
+        pointers.check(self.folder, self._places(), Objects(self.root, self.tree).get, self._cache())
+
+    def verify(self, last: str) -> None:
+        """See `mlops.pointers.verify`."""
+        pointers.verify(self.folder, last, self._places())
+
+    def _places(self) -> list[Path]:
+        return [self._cache(), *(self.root / place for place in (".dvc/storage", SEED))]
 
     def _lost(self, said: str) -> Iterator[str]:
         """What is missing of data that DVC found neither here nor in its remote, and the commands that mend it."""
@@ -196,7 +238,7 @@ class Workspace:
     def _cache(self) -> Path:
         config = configparser.ConfigParser(interpolation=None)
         config.read(self.folder / ".dvc/config.local", encoding="utf-8")
-        return Path(config["cache"]["dir"])
+        return Path(config.get("cache", "dir", fallback=self.root / ".dvc/cache"))
 
     def run(self, command: list[str], environment: dict[str, str], started: Callable[[str], None] = _quiet) -> None:
         """Run a command in the folder; `started` hears of each stage, and of how many partitions it knew.
@@ -219,22 +261,13 @@ class Workspace:
                     started(line.rstrip())
         _check(process, lines)
 
-    @contextmanager
-    def waiting(self, module: str, environment: dict[str, str]) -> Iterator[Callable[..., None]]:
-        """Start `python -m module`; it imports all it needs, and runs once the function is called with its arguments.
 
-        The function raises as `run` does. If it is never called, the module never runs.
-        """
-        with subprocess.Popen(
-            ["python", "-c", WAIT, module], cwd=self.folder, env=environment, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        ) as process:  # fmt: skip
-
-            def run(*arguments: str | Path) -> None:
-                said, _ = process.communicate(json.dumps([str(argument) for argument in arguments]))
-                _check(process, said.splitlines())
-
-            yield run
+def _place(root: Path, folder: Path) -> dict[str, str]:
+    """Variables by which git takes a folder for a work tree of `root`, with an index of its own."""
+    return {
+        "GIT_DIR": git(root, "rev-parse", "--absolute-git-dir"), "GIT_WORK_TREE": str(folder),
+        "GIT_INDEX_FILE": str(folder.with_name(f"{folder.name}.index")),
+    }  # fmt: skip
 
 
 def _check(process: "subprocess.Popen[str]", lines: list[str]) -> None:

@@ -15,8 +15,8 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 
 from mlops.contract import BadInput
+from mlops.objects import Objects
 from mlops.pointers import needed, relative
-from mlops.releasing.objects import Objects
 from tests.conftest import ENVIRONMENT, ROOT, Project, clone
 
 ACCOUNT, KEY = "acme", base64.b64encode(b"key").decode()

@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from mlops.contract import BadInput
+from mlops.objects import Objects
 from mlops.releasing import registry
 from mlops.releasing.branch import Branch
-from mlops.releasing.objects import Objects
 from mlops.releasing.registry import Registry
 from tests.conftest import ENVIRONMENT, ROOT, Project
 from tests.deploy.conftest import Json, containers, one, pod, started, unknown

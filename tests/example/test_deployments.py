@@ -1,5 +1,6 @@
 """deploy.yml and rollback.yml, run by act in the sandbox: the days of one project, whose tests build on each other."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mlops.releasing.registry import Registry
+from mlops.objects import Objects
+from mlops.releasing.registry import Registry, outputs
 from mlops.workspace import git
 from rehearsal.github.calls import Answer
 from rehearsal.sandbox import Finished, Pushed, Sandbox, open_pull_request, sandbox
@@ -111,6 +113,14 @@ def test_the_release_has_model_description_and_card_and_the_summary_tells_them(t
     assert "prod: v1.0.0 (model#prod#1)" in summary
     assert summary.count("| golden rows | yes |") == 2
     assert len(re.findall(r"^Cost: \d+\.\d minutes; nothing from a cache; cache ", summary, re.MULTILINE)) == 5
+
+
+def test_the_model_that_is_released_is_attested_once(team: Team) -> None:
+    noted = [json.loads(line) for line in (team.github.folder / "registry.jsonl").read_text().splitlines()]
+    commit = team.known.commit("v1.0.0")
+    model = Objects(team.github.origin, commit).get(outputs(team.github.origin, commit)["artifacts/model.onnx"])
+    digest = f"sha256:{hashlib.sha256(model).hexdigest()}"
+    assert [(one["attest"], one["of"]) for one in noted if "attest" in one] == [("model.onnx", digest)]
 
 
 def test_main_itself_holds_nothing_of_it(team: Team) -> None:

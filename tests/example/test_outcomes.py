@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops.judging import publishing
+from mlops.judging import publishing, submission
 from mlops.workspace import git
 from rehearsal.sandbox import CML, Finished, Pushed, Sandbox, open_pull_request, sandbox
 from tests.conftest import Project, clone
@@ -62,14 +62,24 @@ def results(finished: list[Finished]) -> dict[str, str]:
     return {one.workflow: one.outcome.conclusion for one in finished}
 
 
+def jobs(finished: list[Finished]) -> list[str]:
+    """Jobs that ran, one after the other."""
+    return [name for one in finished for name, result in one.outcome.jobs.items() if result != "skipped"]
+
+
 def logs(finished: list[Finished]) -> str:
     return "\n".join(one.outcome.log for one in finished)
 
 
-def cost(finished: list[Finished]) -> str:
-    """What the experiment's summary says that it found made already, beside its minutes and bytes."""
+def cost(finished: list[Finished], workflow: str) -> str:
+    """What a run's summary says that it found made already, beside its minutes and bytes."""
     said = r"Cost: \d+\.\d minutes; (.*); cache [1-9]\d* MB, storage in git [1-9]\d* MB\."
-    return str(re.findall(said, finished[0].outcome.summary)[-1])
+    (summary,) = (one.outcome.summary for one in finished if one.workflow == workflow)
+    return str(re.findall(said, summary)[0])
+
+
+def verdict(author: Author, number: int) -> str | None:
+    return author.github.api.verdict(number)
 
 
 def only_comment(author: Author, number: int) -> str:
@@ -81,32 +91,34 @@ def only_comment(author: Author, number: int) -> str:
 def test_push_to_main_trains_the_base_into_mains_cache(author: Author) -> None:
     assert results(author.warmed) == {"experiment.yml": "success", "report.yml": "skipped"}
     assert list((author.github.folder / "cache/main/runs").iterdir())
-    assert cost(author.warmed) == "base trained, 0 of 5 partitions known"
+    assert cost(author.warmed, "experiment.yml") == "base trained, 0 of 5 partitions known"
 
 
 def test_better_model_is_accepted_with_a_comment_and_main_trains_no_base_again(author: Author) -> None:
     number, finished = author.opens("better", BETTER)
     assert results(finished) == {"experiment.yml": "success", "report.yml": "success"}, logs(finished)
     assert only_comment(author, number).startswith("### Better: log loss")
+    assert verdict(author, number) == "success"
     assert "head: train" in logs(finished)
     assert "base: train" not in logs(finished)
     assert "CML watermark experiment" in only_comment(author, number)
-    assert finished[0].outcome.summary.startswith("### Better: log loss")
-    assert cost(finished) == "base from cache, all partitions known"
+    assert cost(finished, "report.yml") == "nothing trained, all partitions known"
+    assert jobs(finished) == ["experiment-pass", "judge", "report"]
 
 
 def test_worse_model_is_refused_and_still_has_its_report(author: Author) -> None:
     number, finished = author.opens("worse", WORSE)
-    assert results(finished) == {"experiment.yml": "failure", "report.yml": "success"}, logs(finished)
-    assert finished[0].outcome.jobs == {"experiment": "failure", "experiment-pass": "failure"}
-    assert finished[0].outcome.steps[-2].name.endswith("pipelines.gate")
+    assert results(finished) == {"experiment.yml": "success", "report.yml": "success"}, logs(finished)
     assert only_comment(author, number).startswith("### Worse: log loss")
+    assert verdict(author, number) == "failure"
 
 
 def test_docs_only_change_is_unchanged(author: Author) -> None:
     number, finished = author.opens("docs", ("README.md", "# Git runs", "# GIT runs"))
     assert results(finished) == {"experiment.yml": "success", "report.yml": "success"}, logs(finished)
     assert only_comment(author, number).startswith("### Unchanged")
+    assert verdict(author, number) == "success"
+    assert author.github.api.known["artifacts"][-1]["name"] == "comparison"  # nothing was handed in
 
 
 def test_failed_training_says_what_failed_and_where_to_look(author: Author) -> None:
@@ -131,8 +143,8 @@ def test_new_data_needs_its_objects_in_the_storage(author: Author, tmp_path: Pat
     number, finished = open_pull_request(author.github, head, without=["checks.yml"])
     assert results(finished) == {"experiment.yml": "failure", "report.yml": "success"}, logs(finished)
     told = only_comment(author, number).replace("\\", "")
-    assert re.search(r"Missing in the storage.*: data \(\w{32}\.dir\)", told)
-    assert "Whoever has it runs `nox -s storage -- push`" in told, told
+    assert re.search(r"head: data/: object \w{32}\.dir is missing in the branch dvc-storage", told), told
+    assert "whoever has it runs `nox -s storage -- push`" in told, told
     bob.must("python", "-m", "pipelines.storage", "push")
     finished = author.github.happen(
         "pull_request", author.github.api.pull_request_event(number, "reopened"), head, ["checks.yml"]
@@ -145,15 +157,87 @@ def test_cancelled_training_is_reported_with_a_link(author: Author) -> None:
     number = author.github.api.open_pull_request(head_branch="cancelled", head_sha=head.sha)
     run = author.github.api.add_run("experiment", head.sha, "cancelled", conclusion="cancelled")
     report(author, run, head)
-    assert "ended as `cancelled`" in only_comment(author, number)
+    assert "head: the submission lacks model.onnx" in only_comment(author, number).replace("\\", "")
+    assert verdict(author, number) == "failure"
 
 
-def test_fork_has_no_rights_and_its_numbers_are_labelled(author: Author) -> None:
+def test_fork_has_no_rights_and_is_judged_alike(author: Author) -> None:
     number, finished = author.opens("fork", ("params.yaml", "trees: 100", "trees: 90"), fork=True)
     assert results(finished)["report.yml"] == "success", logs(finished)
-    assert only_comment(author, number).startswith("> These numbers were computed by the code of a fork")
+    assert only_comment(author, number).startswith("### Inconclusive")
+    assert verdict(author, number) == "success"
     stranger = Job(author.github.api, finished[0].token)
     assert stranger.post(f"/issues/{number}/comments", {"body": "x"}).status == 403
+
+
+SWAP = """
+import atexit
+import pathlib
+import shutil
+
+
+def _swap() -> None:
+    own = pathlib.Path("artifacts/model.onnx").resolve()
+    for top in own.parents:
+        for model in top.glob(".dvc/**/model.onnx"):
+            if model.resolve() != own:
+                model.unlink()
+                shutil.copy(own, model)
+
+
+atexit.register(_swap)
+"""
+
+
+def test_what_a_training_does_to_its_machine_reaches_neither_this_verdict_nor_the_next(author: Author) -> None:
+    """It swaps every model that it finds above itself; there is none but its own."""
+    model = (author.project.root / "src/problem/model.py").read_text()
+    number, finished = author.opens("swap", WORSE, ("src/problem/model.py", model, model + SWAP))
+    assert only_comment(author, number).startswith("### Worse: log loss"), logs(finished)
+    assert verdict(author, number) == "failure"
+    number, finished = author.opens("after-swap", BETTER)
+    assert only_comment(author, number).startswith("### Better: log loss"), logs(finished)
+    assert "base: train" not in logs(finished)
+
+
+def test_a_commit_of_two_pull_requests_is_refused_in_both(author: Author) -> None:
+    """A stranger's pull request with another's commit would have that judged by its own submission."""
+    head = author.commits("twice", ("README.md", "# Git runs", "# Twice runs"))
+    first = author.github.api.open_pull_request(head_branch="twice", head_sha=head.sha)
+    again = author.github.api.open_pull_request(head_branch="again", head_sha=head.sha, fork="stranger")
+    run = author.github.api.add_run("experiment", head.sha, "again", fork="stranger")
+    finished = report(author, run, Pushed(head.sha, "again", fork=True))
+    assert results(finished) == {"report.yml": "success"}, logs(finished)
+    for number in (first, again):
+        assert f"(#{first}, #{again})" in only_comment(author, number).replace("\\", "").replace("\u200b", "")
+        assert verdict(author, number) == "failure"
+
+
+def test_labels_are_those_that_there_are_when_it_is_judged(author: Author) -> None:
+    """One that came after the training counts, and one that the run was started with, and that is gone, doesn't."""
+    unit = ("src/problem/schema.py", 'unit="h, scheduled, local"', 'unit="h, actual, local"')
+    number, finished = author.opens("retyped", unit)
+    assert only_comment(author, number).startswith("### Incomparable"), logs(finished)
+    assert verdict(author, number) == "failure"
+    author.github.api.add_label(number, "accept-incomparable")
+    run = next(one.run_id for one in finished if one.workflow == "experiment.yml")
+    head = Pushed(author.github.api.find("pulls", number=number)["head"]["sha"], "retyped")
+    report(author, run, head)
+    assert "**Accepted.** Accepted by the label" in only_comment(author, number)
+    assert verdict(author, number) == "success"
+
+
+def test_the_merge_queue_is_judged_and_gets_its_status(author: Author) -> None:
+    number, _ = author.opens("queued", ("params.yaml", "trees: 100", "trees: 80"))
+    branch = f"gh-readonly-queue/main/pr-{number}-{author.main.sha}"
+    head = author.commits(branch, ("params.yaml", "trees: 100", "trees: 80"))
+    group = {"head_sha": head.sha, "head_ref": f"refs/heads/{branch}", "base_sha": author.main.sha}
+    payload = {"action": "checks_requested", "merge_group": group, "repository": author.github.api.home()}
+    finished = author.github.happen("merge_group", payload, head, without=["checks.yml"])
+    assert results(finished) == {"experiment.yml": "success", "report.yml": "success"}, logs(finished)
+    posted = [one for one in author.github.api.known["commit_statuses"] if one["sha"] == head.sha]
+    assert [one["state"] for one in posted] == ["success"]
+    assert len(author.github.api.comments(number)) == 1
 
 
 def test_label_trains_on_all_rows(author: Author) -> None:
@@ -166,20 +250,23 @@ def report(author: Author, run: int, head: Pushed) -> list[Finished]:
     return author.github.happen("workflow_run", author.github.api.workflow_run_event(run), head)
 
 
-def uploaded(author: Author, content: bytes, branch: str) -> tuple[int, list[Finished]]:
-    """A pull request whose experiment uploaded `content` as its zip."""
+def uploaded(author: Author, content: bytes, branch: str, claimed: int = 0) -> tuple[int, list[Finished]]:
+    """A pull request whose experiment uploaded `content`, of as many bytes as claimed, as its submission."""
     head = author.commits(branch, ("README.md", "# Git runs", f"# {branch}"))
     number = author.github.api.open_pull_request(head_branch=branch, head_sha=head.sha)
     run = author.github.api.add_run("experiment", head.sha, branch)
-    author.github.api.add_artifact(run, "comparison", content)
+    author.github.api.add_artifact(run, "submission", content)
+    author.github.api.known["artifacts"][-1]["size_in_bytes"] = claimed or len(content)
     return number, report(author, run, head)
 
 
-@pytest.mark.parametrize("content", [b"no zip at all", b"x" * (publishing.MOST_BYTES + 1)], ids=["broken", "huge"])
-def test_hostile_artifact_is_refused_in_a_comment(content: bytes, author: Author) -> None:
-    number, finished = uploaded(author, content, f"hostile-{len(content)}")
+@pytest.mark.parametrize(("claimed", "says"), [(0, "is no zip file"), (submission.MOST_BYTES + 1, "are allowed")])
+def test_hostile_artifact_is_refused_in_a_comment(claimed: int, says: str, author: Author) -> None:
+    number, finished = uploaded(author, b"no zip at all", f"hostile-{claimed}", claimed)
     assert results(finished) == {"report.yml": "success"}, logs(finished)
     assert only_comment(author, number).startswith("### No report")
+    assert says in only_comment(author, number)
+    assert verdict(author, number) == "failure"
 
 
 def test_comment_is_updated_in_place_also_behind_thirty_others(author: Author) -> None:
@@ -188,13 +275,14 @@ def test_comment_is_updated_in_place_also_behind_thirty_others(author: Author) -
     talker = Job(author.github.api, author.github.api.token({"pull-requests": "write"}, "talker"))
     for n in range(40):
         assert talker.post(f"/issues/{number}/comments", {"body": f"thought {n}"}).status == 201
-    for content in (b"no zip", b"x" * (publishing.MOST_BYTES + 1)):
+    for content in (b"no zip", None):
         run = author.github.api.add_run("experiment", head.sha, "busy")
-        author.github.api.add_artifact(run, "comparison", content)
+        if content:
+            author.github.api.add_artifact(run, "submission", content)
         report(author, run, head)
     ours = [one["body"] for one in author.github.api.comments(number) if publishing.is_marked(one["body"])]
     assert len(ours) == 1
-    assert "before it could compare" in ours[0]
+    assert ours[0].startswith("### Unchanged")
 
 
 def test_without_cml_the_report_is_posted_through_the_api(author: Author) -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from mlops import fingerprint, trees
 from mlops.artifact import read_info
 from mlops.contract import BadInput, encode, save
+from mlops.judging import submission
 from mlops.judging.record import Changes, Comparison, Decision, Side
-from mlops.releasing import registry, release, storage
+from mlops.releasing import registry, release, spot, storage
 from mlops.releasing.registry import Registry
 from mlops.workspace import Workspace
 from tests.conftest import Project, clone
@@ -33,7 +35,7 @@ class Main(Project):
 
     @property
     def known(self) -> Registry:
-        return Registry.remote("origin", self.root)
+        return Registry.fetched(self.root, "origin")
 
     def put(self, stage: str, version: str) -> None:
         registry.assign(self.root, stage, version, "why")
@@ -52,6 +54,8 @@ def released_once(template: Path, tmp_path_factory: pytest.TempPathFactory, shar
     project = clone(template, folder / "seed", shared)
     project.edit("params.yaml", "sample_rows: null", "sample_rows: 8000")
     project.edit("params.yaml", "trees: 100", "trees: 30")
+    project.edit("params.yaml", "sample_rows: 20000", "sample_rows: 2000")
+    project.edit("params.yaml", "trainings: 5", "trainings: 2")
     project.commit("Small")
     project.must("git", "switch", "--quiet", "-C", "main")
     project.must("git", "clone", "--quiet", "--bare", ".", str(folder / "origin.git"))
@@ -128,6 +132,24 @@ def test_the_same_commit_again_is_released_already(main: Main) -> None:
     assert main.known == before
 
 
+@pytest.mark.usefixtures("trained")
+def test_a_forged_release_is_not_believed(main: Main) -> None:
+    """Whoever may push can make a child of HEAD with the right trailer, and a model of their own, and tag it."""
+    changes(main, FEWER)
+    main.must("git", "push", "--quiet", "origin", "main")
+    mark = fingerprint.digest(fingerprint.of(main.root, "HEAD", "train"))
+    lock = main.must("git", "show", "model@v1.0.0:dvc.lock")
+    model = registry.outputs(main.root, main.known.commit("v1.0.0"))["artifacts/model.onnx"]
+    own = trees.changed(main.root, "HEAD", {"dvc.lock": trees.blob(main.root, lock.replace(model, "0" * 32))})
+    text = f"Release v1.1.0\n\nFingerprint: {mark}"
+    forged = main.must("git", "commit-tree", own, "-p", "HEAD", "-m", text).strip()
+    main.must("git", "tag", "--annotate", "--message", "mine", "model@v1.1.0", forged)
+    main.must("git", "push", "--quiet", "origin", "model@v1.1.0")
+    found = main.release()
+    assert not found.text.startswith("### Released already")
+    assert found.version == "v1.2.0"
+
+
 def test_a_commit_that_changes_no_byte_of_the_model_releases_nothing(main: Main) -> None:
     changes(main, ("README.md", "# Git runs", "# GIT runs"))
     found = main.release()
@@ -149,6 +171,23 @@ def test_changed_settings_release_a_minor_version_with_its_champion_and_what_was
     assert "## Against the champion v1.0.0" in found.text
 
 
+def test_model_and_verdict_of_a_version_are_made_again(main: Main) -> None:
+    changes(main, FEWER)
+    main.release()
+    done = main.step("reproduce", "v1.1.0")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.startswith("identical\n")
+    assert "\nverdict: inconclusive: " in done.stdout
+    commit = main.known.commit("v1.1.0")
+    text = main.must("git", "log", "-1", "--format=%B", commit).replace("\n\ninconclusive: ", "\n\nbetter: ")
+    forged = main.must("git", "commit-tree", f"{commit}^{{tree}}", "-p", f"{commit}^", "-m", text).strip()
+    main.must("git", "tag", "--annotate", "--message", "mine", "model@v1.2.0", forged)
+    done = main.step("reproduce", "model@v1.2.0")
+    assert (done.returncode, "identical" in done.stdout) == (1, False)
+    assert "\nverdict: better: " in done.stdout
+    assert "\nverdict, made again: inconclusive: " in done.stdout
+
+
 @pytest.mark.usefixtures("trained")
 def test_a_version_that_never_came_to_production_is_taken_up_again_by_a_later_commit(main: Main) -> None:
     changes(main, FEWER)
@@ -164,6 +203,45 @@ def refuse(main: Main) -> Path:
     hook.write_text("#!/bin/sh\ngrep -q refs/tags/model@ && echo 'rule violations' >&2 && exit 1\nexit 0\n")
     hook.chmod(0o755)
     return hook
+
+
+@pytest.fixture
+def handed_in(main: Main, tmp_path: Path) -> Path:
+    """What the pull request of main's last commit handed in: two trainings on a sample."""
+    changes(main, FEWER)
+    main.edit("params.yaml", "sample_rows: 8000", "sample_rows: 2000")
+    main.edit("params.yaml", "samples: 1", "samples: 2")
+    main.must("dvc", "repro", "--pull", "train")
+    submission.gather(main.root, tmp_path / "given")
+    main.must("git", "checkout", "--quiet", ".")
+    return tmp_path / "given"
+
+
+def test_what_was_judged_is_made_again_after_the_merge(main: Main, handed_in: Path, released_once: Path) -> None:
+    head = main.must("git", "rev-parse", "HEAD").strip()
+    told = spot.check(main.root, head, head, handed_in, False, main.say)
+    assert re.fullmatch(r"training \d of the 2 that were judged, made again: the same predictions", told)
+    keys = (handed_in / submission.KEYS).read_bytes()
+    (handed_in / submission.KEYS).write_bytes(keys[8:])
+    with pytest.raises(BadInput, match="isn't what its code makes: which rows it learnt from"):
+        spot.check(main.root, head, head, handed_in, False, main.say)
+    (handed_in / submission.KEYS).write_bytes(keys)
+    for model in [handed_in / "model.onnx", *(handed_in / "repeats").iterdir()]:
+        model.chmod(0o644)
+        shutil.copy(released_once / "main" / release.SCRATCH / "candidate/artifacts/model.onnx", model)
+    with pytest.raises(BadInput, match="isn't what its code trains: predictions differ by"):
+        spot.check(main.root, head, head, handed_in, False, main.say)
+
+
+def test_a_candidate_whose_submission_was_another_model_is_held(main: Main) -> None:
+    changes(main, FEWER)
+
+    def checked() -> str:
+        raise BadInput("training 1 that the pull request handed in isn't what its code trains")
+
+    found = release.release(main.root, main.say, lambda _tree: None, {}, spot=checked)
+    assert (found.version, found.refused) == (None, True)
+    assert found.text.startswith("### Not released: the submission is another model")
 
 
 @pytest.mark.usefixtures("trained")

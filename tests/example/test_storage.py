@@ -85,7 +85,7 @@ READ_ALL = """
 import pipelines
 from pathlib import Path
 from mlops.pointers import needed
-from mlops.releasing.objects import Objects
+from mlops.objects import Objects
 objects = Objects(Path("../origin.git"), "change")
 print(len([objects.get(md5) for md5 in needed(Path())]), "objects")
 """

@@ -12,14 +12,15 @@ from mlops.cost import Reused
     ("heard", "said"),
     [
         ([], "nothing to train"),
-        ([("head", "train"), ("judge", "compare")], "base from cache, all partitions known"),
+        ([("judge", "compare")], "nothing trained, all partitions known"),
+        ([("head", "train"), ("judge", "compare")], "head trained, all partitions known"),
         (
             [("base", "train"), ("head", "validate"), ("head", "4 of 5 partitions known"), ("head", "train")],
-            "base trained, 4 of 5 partitions known",
+            "base and head trained, 4 of 5 partitions known",
         ),
         (
             [("head", "12 of 13 partitions known"), ("head", "9 of 13 partitions known")],
-            "base from cache, 9 of 13 partitions known",
+            "nothing trained, 9 of 13 partitions known",
         ),
     ],
 )
@@ -36,12 +37,12 @@ def test_the_line_says_minutes_since_the_setup_hits_and_bytes_each_file_once(tmp
         (tmp_path / place).mkdir(parents=True)
         (tmp_path / place / "one").write_bytes(bytes(size))
     os.link(tmp_path / ".dvc/cache/files/one", tmp_path / ".dvc/cache/files/other")
-    assert cost.line(tmp_path, "base from cache") == "Cost: base from cache; cache 14 MB, storage in git 12 MB."
+    assert cost.line(tmp_path, "nothing trained") == "Cost: nothing trained; cache 14 MB, storage in git 12 MB."
     (tmp_path / ".dvc/tmp").mkdir()
     (tmp_path / cost.BEGAN).touch()
     began = time.time() - 84
     os.utime(tmp_path / cost.BEGAN, (0, began))
-    said = re.match(r"Cost: (\d+\.\d) minutes; base from cache; ", cost.line(tmp_path, "base from cache"))
+    said = re.match(r"Cost: (\d+\.\d) minutes; nothing trained; ", cost.line(tmp_path, "nothing trained"))
     assert said
     assert 1.4 <= float(said[1]) <= round((time.time() - began) / 60, 1)
 
@@ -52,8 +53,8 @@ def test_every_summary_ends_with_the_cost_where_there_is_a_workflow(tmp_path, mo
     console.summary("### Nobody reads this\n")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
     console.summary("### Better\n")
-    console.summary("### Worse\n", "base from cache")
+    console.summary("### Worse\n", "nothing trained")
     assert (tmp_path / "summary").read_text() == (
         "### Better\n\nCost: nothing from a cache; cache 0 MB, storage in git 0 MB.\n\n"
-        "### Worse\n\nCost: base from cache; cache 0 MB, storage in git 0 MB.\n\n"
+        "### Worse\n\nCost: nothing trained; cache 0 MB, storage in git 0 MB.\n\n"
     )

@@ -1,6 +1,5 @@
 """What an environment of a tree's own must hold, and what its steps are told and say."""
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 
 from mlops import workspace
 from mlops.training import kept
-from mlops.workspace import StepFailed, Workspace, git
+from mlops.workspace import Workspace, git
 from tests.conftest import Project
 from tests.stress import HOSTILE
 
@@ -66,42 +65,6 @@ def test_a_tree_is_laid_over_what_an_earlier_one_left(tmp_path: Path) -> None:
     assert (folder / ".gitignore").read_text() == "artifacts\n"
     Workspace.lay(root, trees[1], folder)
     assert {path.name for path in folder.iterdir()} == {".dvc", ".gitignore", "b.py", "dvc.yaml"}
-
-
-STEP = """\
-import sys
-if __name__ == "__main__":
-    open("ran", "w").write(sys.argv[1])
-    sys.exit("error: column a" if sys.argv[1] == "bad" else 0)
-"""
-
-
-def test_a_step_that_waits_has_imported_and_runs_when_it_is_called(tmp_path: Path) -> None:
-    side, argument = Workspace(tmp_path, "HEAD", tmp_path), 'it\'s \n"0"'
-    (tmp_path / "step.py").write_text(STEP)
-    with side.waiting("step", dict(os.environ)) as run:
-        run(argument)
-    assert (tmp_path / "ran").read_text() == argument
-    with pytest.raises(StepFailed, match=r"^column a$"), side.waiting("step", dict(os.environ)) as run:
-        run("bad")
-
-
-def test_a_step_that_waits_in_vain_ends_without_having_run(tmp_path: Path) -> None:
-    side = Workspace(tmp_path, "HEAD", tmp_path)
-    (tmp_path / "step.py").write_text(STEP)
-    with pytest.raises(ZeroDivisionError), side.waiting("step", dict(os.environ)):
-        1 / 0  # noqa: B018 (what went wrong meanwhile)
-    assert not (tmp_path / "ran").exists()
-
-
-def test_a_step_that_cannot_be_imported_says_so_when_it_is_called(tmp_path: Path) -> None:
-    (tmp_path / "step.py").write_text("import nothing_of_this_name\n")
-    side = Workspace(tmp_path, "HEAD", tmp_path)
-    with (
-        pytest.raises(StepFailed, match="No module named 'nothing_of_this_name'"),
-        side.waiting("step", dict(os.environ)) as run,
-    ):
-        run()
 
 
 def said(root: Path) -> list[str]:

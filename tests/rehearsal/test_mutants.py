@@ -17,7 +17,8 @@ CHALLENGE, CHECKS, DEPLOY, EXPERIMENT, IMAGE, REPORT, RETRAIN, ROLLBACK = (
     for name in ("challenge", "checks", "deploy", "experiment", "image", "report", "retrain", "rollback")
 )
 COMMENTING = "src/mlops/commenting.py"
-STATIC = "tests/test_workflows.py"
+SIGNING = "src/mlops/releasing/signing.py"
+STATIC, SIGNED = "tests/test_workflows.py", "tests/mlops/releasing/test_signing.py"
 
 
 @dataclass(frozen=True)
@@ -31,27 +32,50 @@ class Mutant:
 
 MUTANTS = [
     Mutant("missing permission", REPORT, "      pull-requests: write # comment\n", ""),
+    Mutant("status that may not be set", REPORT, "      statuses: write # set `verdict`\n", ""),
     Mutant("one right too many", EXPERIMENT, "contents: read", "contents: write"),
-    Mutant("wrong artifact name", EXPERIMENT, "name: comparison\n", "name: report\n"),
-    Mutant("artifact only of an accepted change", EXPERIMENT, "always() && github.event_name", "github.event_name"),
-    Mutant("cache written by pull requests", EXPERIMENT, "actions/cache/restore@", "actions/cache@"),
-    Mutant("gate first", EXPERIMENT, " --no-gate $FULL", " $FULL"),
-    Mutant("gate last no more", EXPERIMENT, "pipelines.gate", "pipelines.gate || true"),
+    Mutant("judge that may write", REPORT, "pull-requests: read # its labels", "pull-requests: write # its labels"),
+    Mutant("judge that may log in at a cloud", REPORT, "      pull-requests: read # its labels\n",
+           "      pull-requests: read # its labels\n      id-token: write # log in\n"),
+    Mutant("judge that has the clouds' variables", REPORT, "      - uses: ./.github/actions/storage\n      - uses",
+           "      - uses: ./.github/actions/storage\n        with:\n          variables: ${{ toJSON(vars) }}\n"
+           "      - uses"),
+    Mutant("judge and report in one", REPORT, "pipelines.verdict", "pipelines.publish"),
+    Mutant("judge after a fetch that failed", REPORT, " && needs.fetch.result != 'failure'", ""),
+    Mutant("no report where the judge failed", REPORT, "    needs: [judge]\n    if: ${{ !cancelled() && ",
+           "    needs: [judge]\n    if: ${{ success() && "),
+    Mutant("wrong artifact name", EXPERIMENT, "name: submission\n", "name: comparison\n"),
+    Mutant("artifact only of a training that succeeds", EXPERIMENT, "      - if: always()\n        uses",
+           "      - uses"),
+    Mutant("cache for pull requests", EXPERIMENT,
+           "      - run: uv run --frozen python -m pipelines.experiment --submit",
+           "      - uses: actions/cache/restore@27d5ce7f107fe9357f9df03efb73ab90386fccae # v5.0.5\n        with:\n"
+           "          path: .dvc/cache\n          key: experiment-\n"
+           "      - run: uv run --frozen python -m pipelines.experiment --submit"),
+    Mutant("cache written by the judge", REPORT, "actions/cache/restore@", "actions/cache@"),
+    Mutant("base trained for pull requests", EXPERIMENT, "if: github.event_name == 'push'", "if: always()"),
+    Mutant("pull request judged where it trains", EXPERIMENT, " --submit --base", " --base"),
     Mutant("secret for forks", EXPERIMENT, "          BASE:", "          KEY: ${{ secrets.KEY }}\n          BASE:"),
     Mutant("rights of main for forks", EXPERIMENT, "  pull_request:\n", "  pull_request_target:\n"),
+    Mutant("queue not judged", EXPERIMENT, "  merge_group:\n", ""),
     Mutant("unpinned action", CHECKS, "@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1", "@v7"),
     Mutant("wrong event", REPORT, "workflows: [experiment]", "workflows: [checks]"),
-    Mutant("missing fetch-depth", EXPERIMENT, "fetch-depth: 0 #", "fetch-depth: 1 #"),
+    Mutant("missing fetch-depth", EXPERIMENT, "fetch-depth: 0 # the merge", "fetch-depth: 1 # the merge"),
     Mutant("merge commit instead of the head", EXPERIMENT, "github.event.pull_request.head.sha || ", "", STATIC),
-    Mutant("swallowed exit status", EXPERIMENT, "= success\n", "= success || true\n"),
-    Mutant("wrong needs", EXPERIMENT, "needs: [experiment]", "needs: []"),
+    Mutant("swallowed exit status", CHECKS, "= success\n", "= success || true\n"),
+    Mutant("wrong needs", CHECKS, "needs: [check]", "needs: []"),
     Mutant("closing job skipped with what it needs", CHECKS, "if: always()", "if: success()"),
-    Mutant("untrusted text in a shell", EXPERIMENT, "pipelines.gate", "pipelines.gate ${{ github.head_ref }}"),
+    Mutant("untrusted text in a shell", EXPERIMENT, ' --base "$BASE" $FULL', " --base ${{ github.head_ref }}"),
     Mutant("trusted half runs the fork's code", REPORT, "false\n      - uses: ./",
            "false\n          ref: ${{ github.event.workflow_run.head_sha }}\n      - uses: ./"),
-    Mutant("failure forgiven", EXPERIMENT, "      - if: github.event_name == 'pull_request' # the gate",
-           "      - continue-on-error: true\n        if: github.event_name == 'pull_request' # the gate"),
-    Mutant("images pushed by the template", IMAGE, "    if: ${{ !github.event.repository.is_template }}\n", ""),
+    Mutant("failure forgiven", EXPERIMENT, "      - run: uv run --frozen python -m pipelines.experiment --submit",
+           "      - continue-on-error: true\n        run: uv run --frozen python -m pipelines.experiment --submit"),
+    Mutant("images pushed by the template", IMAGE, "!github.event.repository.is_template && ", ""),
+    Mutant("images pushed from any branch", IMAGE, " && github.ref == format('refs/heads/{0}', "
+           "github.event.repository.default_branch)", ""),
+    Mutant("production from any branch", DEPLOY, "version != '' && github.ref == format('refs/heads/{0}', "
+           "github.event.repository.default_branch)", "version != ''"),
+    Mutant("rolled back from any branch", ROLLBACK, "if: ${{ github.ref ==", "if: ${{ github.ref !="),
     Mutant("images pushed by pull requests", IMAGE, "  push:\n", "  pull_request:\n"),
     Mutant("push of an image cancelled", IMAGE, "cancel-in-progress: false", "cancel-in-progress: true"),
     Mutant("deployment cut off by the next", DEPLOY, "group: deploy-staging\n      cancel-in-progress: false",
@@ -87,6 +111,21 @@ MUTANTS = [
     Mutant("`--publish` left on", COMMENTING, '"--publish=false", ', "", "tests/rehearsal/test_commenting.py"),
     Mutant("second comment behind thirty", COMMENTING, "CML_READS = 30", "CML_READS = 3000",
            "tests/rehearsal/test_commenting.py"),
+    Mutant("attested without the right", DEPLOY, "      attestations: write # say that this workflow made the model\n",
+           ""),
+    Mutant("nothing signed", DEPLOY, "          SIGNING_KEY: ${{ secrets.DEPLOY_KEY }}\n", ""),
+    Mutant("any key for production", SIGNING, '"-I", wanted', '"-I", "release"', SIGNED),
+    Mutant("prod signed by the key of releases", SIGNING, '"prod": "production"', '"prod": "release"', SIGNED),
+    Mutant("bad signed by nobody", SIGNING, ', "bad": "production"', "", SIGNED),
+    Mutant("signature not looked at", SIGNING, 'if done.returncode else ""', 'if False else ""', SIGNED),
+    Mutant("another tag's name", SIGNING, 'if f"tag {name}" not in', 'if "tag " not in', SIGNED),
+    Mutant("another repository's tag", SIGNING, "if self.repository and", "if False and", SIGNED),
+    Mutant("unsigned tags", SIGNING, "if not mark:", "if not mark:\n            return ''\n        if False:", SIGNED),
+    Mutant("all tags from before", SIGNING, "(object, name) in self.before", "self.before", SIGNED),
+    Mutant("tags from before by name", SIGNING, "(object, name) in self.before", "name in dict(self.before).values()",
+           SIGNED),
+    Mutant("signers of any branch", SIGNING, 'git(root, "show", f"{main}:{name}")', "(root / name).read_text()",
+           SIGNED),
 ]  # fmt: skip
 
 

@@ -6,14 +6,16 @@ from typing import Any, Literal
 
 import msgspec
 import yaml
+from github import GithubException
 
 from mlops import params
-from mlops.adopting import parts
+from mlops.adopting import parts, signers
 from mlops.adopting.parts import Part
 from mlops.contract import BadInput, Strict, T
 from mlops.hub import Hub
 
 FOLDER = ".github/settings"
+STATUS, BEFORE = "verdict", "experiment-pass"  # a check, and the one that is asked for until it was reported once
 
 
 class Label(Strict, frozen=True):
@@ -70,16 +72,37 @@ class Settings:
             _entries(root, "rulesets", Ruleset),
         )
 
-    def parts(self, hub: Hub) -> list[Part]:
-        """In the order in which GitHub needs them: a key belongs to an environment, and passes a ruleset."""
-        keys = [parts.deploy_key(hub, one.name, one.deploy_key) for one in self.environments if one.deploy_key]
+    def parts(self, hub: Hub, root: Path) -> list[Part]:
+        """In the order in which GitHub needs them: a key belongs to an environment, passes a ruleset, and signs."""
+        having = {one.name: one.deploy_key for one in self.environments if one.deploy_key}
+        keys = [parts.deploy_key(hub, name, secret) for name, secret in having.items()]
         return [
             *(parts.label(hub, msgspec.to_builtins(one)) for one in self.labels),
             parts.actions(hub, msgspec.to_builtins(self.actions)),
             *(parts.environment(hub, msgspec.to_builtins(one)) for one in self.environments),
             *keys,
-            *(parts.ruleset(hub, msgspec.to_builtins(one)) for one in self.rulesets),
+            *(parts.ruleset(hub, _possible(hub, msgspec.to_builtins(one))) for one in self.rulesets),
+            signers.part(hub, root, list(having)),
         ]
+
+
+def _possible(hub: Hub, ruleset: dict[str, Any]) -> dict[str, Any]:
+    """Nothing could be merged where a ruleset asks for a check that main's workflows don't report yet."""
+    for rule in ruleset["rules"]:
+        for check in rule.get("parameters", {}).get("required_status_checks", ()):
+            if check["context"] == STATUS and not _reported(hub, STATUS):
+                check["context"] = BEFORE
+    return ruleset
+
+
+def _reported(hub: Hub, context: str) -> bool:
+    """Has one of the last pull requests this status, as far as the token may see?"""
+    try:
+        pulls = hub.ask("GET", "pulls?state=all&sort=updated&direction=desc&per_page=10")
+        shas = [pull["head"]["sha"] for pull in pulls]
+        return any(one["context"] == context for sha in shas for one in hub.ask("GET", f"commits/{sha}/statuses"))
+    except GithubException:
+        return False
 
 
 def notes(settings: Settings, root: Path) -> list[str]:

@@ -27,7 +27,7 @@ def params(base: Mapping[str, Any], head: Mapping[str, Any]) -> list[Change]:
     return [
         Change(what=key[:500], base=_text(flat[0].get(key)), head=_text(flat[1].get(key)))
         for key in sorted({*flat[0], *flat[1]})
-        if flat[0].get(key) != flat[1].get(key)
+        if repr(flat[0].get(key)) != repr(flat[1].get(key))  # 1, 1.0 and true are three values, and equal in Python
     ][:200]
 
 

@@ -99,6 +99,7 @@ def after_merge(found: Comparison, margin: float) -> Decision:
 
 def without_training(verdict: Verdict, facts: Facts, why: list[str]) -> Comparison:
     """The comparison where there is nothing to measure: `unchanged` or `incomparable`."""
+    why = [reason[:500] for reason in why]
     return Comparison(
         version=VERSION,
         verdict=verdict,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr
 
-from mlops.artifact import Model, Rows
+from mlops.artifact import Predictor, Rows
 from mlops.judging import metrics
 from mlops.judging.comparison import Difference, Evidence, Resamples
 from mlops.judging.metrics import Floats
@@ -83,7 +83,7 @@ def _holm(found: list[Slice], level: float) -> list[Slice]:
     return found
 
 
-def importance(model: Model, rows: Rows, target: NDArray[Any]) -> dict[str, float]:
+def importance(model: Predictor, rows: Rows, target: NDArray[Any]) -> dict[str, float]:
     """Share of all inputs' importance that each one has: the rise of the loss when its values are shuffled.
 
     References

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlops import rows as row
-from mlops.artifact import Model
+from mlops.artifact import Predictor
 from mlops.contract import BadInput, Schema
 from mlops.judging import changes, comparison, footprint, gate, guards, metrics, sides
 from mlops.judging.comparison import Evidence, Resamples
@@ -17,7 +17,7 @@ from mlops.judging.record import VERSION, Basis, Bin, Change, Comparison, Day, D
 from mlops.judging.sides import Trained
 from mlops.params import Judge
 
-MOST_DAYS = 400
+MOST_DAYS, MOST_FILES = 400, 10_000
 
 
 def judge(base: Trained, head: Trained, test: pd.DataFrame, facts: Facts, limits: Judge) -> Comparison:
@@ -83,7 +83,9 @@ def _completed(facts: Facts, base: Trained, head: Trained) -> Facts:
     """Add what only the artifacts tell: data, libraries, and how schema and data changed."""
     completed = [
         msgspec.structs.replace(
-            known, data={name: part.md5 for name, part in side.data.items()}, libraries=side.info.libraries
+            known,
+            libraries=side.info.libraries,
+            data={name[:500]: part.md5 for name, part in list(side.data.items())[:MOST_FILES]},
         )
         for known, side in ((facts.base, base), (facts.head, head))
     ]
@@ -205,7 +207,7 @@ def _predictions(side: Trained, rows: pd.DataFrame, name: str) -> metrics.Floats
         return np.stack(list(pool.map(lambda model: _predicted(model, rows, name), side.models)))
 
 
-def _predicted(model: Model, rows: pd.DataFrame, side: str) -> metrics.Floats:
+def _predicted(model: Predictor, rows: pd.DataFrame, side: str) -> metrics.Floats:
     """Predictions that are what they claim to be: finite, and probabilities where classes are predicted."""
     predicted, width = model.predict(rows), max(1, len(model.info.classes))
     what = "probabilities" if model.info.classes else "finite numbers"

@@ -1,96 +1,70 @@
-"""From a finished `experiment` run to the text of its comment. What the run uploaded is taken for hostile."""
+"""From comparison.json to what GitHub shows: the text of the one comment, and the commit status `verdict`."""
 
-import io
-import lzma
 import zipfile
-import zlib
-from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
-
-import msgspec
+from pathlib import Path
+from typing import Literal
 
 from mlops.contract import BadInput, decode
-from mlops.judging import changes, report
-from mlops.judging.record import VERSION, Comparison, Failure
+from mlops.judging import report
+from mlops.judging.record import Comparison, Failure
 
-MOST_BYTES = 4_000_000
-FILE = "comparison.json"
+FILE, MOST_BYTES = "comparison.json", 4_000_000
+STATUS = "verdict"
 TITLE = "experiment"
 MARK = f"CML watermark {TITLE}"
-UNREVIEWED = "> These numbers were computed by the code of a fork, which nobody has reviewed yet.\n\n"
+SIDES = ("base: ", "head: ", "judge: ")
+LONGEST = 140  # characters that GitHub takes for a status
 
 
 @dataclass(frozen=True)
-class Run:
-    """A finished run, as GitHub (not the run) describes it."""
+class Shown:
+    """The comment, and the state and description of the status."""
 
-    url: str
-    conclusion: str
-    sha: str
-    fork: bool
+    text: str
+    state: Literal["success", "failure"]
+    description: str
 
 
-def compose(run: Run, uploaded: bytes | None, files: Sequence[str] = ()) -> str:
-    """The comment: the report, or what went wrong and where to look.
+def compose(uploaded: Path | None, run: str) -> Shown:
+    """The report, or what went wrong and where to look.
 
     Parameters
     ----------
     uploaded
-        The zip that the run uploaded; None where it uploaded nothing, or too much.
-    files
-        What the pull request changes, as GitHub says: those that touch the judge are named whatever the run says.
+        The zip of comparison.json that the judge uploaded; None where it uploaded none.
+    run
+        Address of the run that judged.
     """
-    try:
-        text = _text(run, uploaded, changes.touching(files))
-    except BadInput as error:
-        text = f"### No report: what the experiment uploaded was refused\n\n{report.plain(str(error))}\n\n{_look(run)}"
-    return (UNREVIEWED if run.fork else "") + text
-
-
-def _text(run: Run, uploaded: bytes | None, flagged: list[str]) -> str:
+    look = f"Look at [the run]({run})."
     if uploaded is None:
-        return f"### No report: the experiment ended as `{run.conclusion}` before it could compare\n\n{_look(run)}"
-    content = unpack(uploaded)
-    whole = _read(content)
-    if whole.get("version") != VERSION:
-        return f"### The report has a format that main doesn't know yet\n\n{_look(run)}"
-    if "failed" in whole:
-        lines = decode(Failure, content, FILE).failed.splitlines()
-        failed = "  \n".join(report.plain(line) for line in lines)
-        return f"### Failed: a side could not be trained or judged\n\n{failed}\n\n{_look(run)}"
-    found = decode(Comparison, content, FILE)
-    if found.head.commit != run.sha:
-        raise BadInput(f"{FILE} speaks of {found.head.commit}, but the run was of {run.sha}")
-    said = [name for name in found.changes.flagged if name not in flagged]
-    more = msgspec.structs.replace(found.changes, flagged=[*flagged, *said][:200])
-    found = msgspec.structs.replace(found, changes=more)
-    doubt = ""
-    if found.decision.accepted != (run.conclusion == "success"):
-        doubt = f"> The run ended as `{run.conclusion}`, which contradicts the decision below. {_look(run)}\n\n"
-    return doubt + report.render(found)
-
-
-def unpack(uploaded: bytes) -> bytes:
-    """The one file that the zip may hold, read in memory and never written to a path that the zip names.
-
-    Raises
-    ------
-    BadInput
-        The zip is broken, holds anything else, or unpacks to too much.
-    """
+        return _without("the judge ended before it could compare", look)
     try:
-        with zipfile.ZipFile(io.BytesIO(uploaded)) as archive:
-            names = archive.namelist()
-            if names != [FILE]:
-                raise BadInput(f"the artifact must hold {FILE} alone, not {', '.join(names)[:200] or 'nothing'}")
-            with archive.open(FILE) as file:
-                content = file.read(MOST_BYTES + 1)
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, ValueError, RuntimeError, OSError, EOFError) as error:
-        raise BadInput(f"the artifact is no zip file: {error}") from None
-    if len(content) > MOST_BYTES:
-        raise BadInput(f"{FILE} is larger than {MOST_BYTES:,} bytes")
-    return content
+        with zipfile.ZipFile(uploaded) as archive:
+            content = archive.read(FILE)
+        with suppress(BadInput):
+            return _without(decode(Failure, content, FILE).failed, look)
+        found = decode(Comparison, content, FILE)
+        text = report.render(found)
+    except (BadInput, UnicodeError) as error:
+        return _without(str(error), look)
+    title = next(line for line in text.split("\n") if line.startswith("### "))
+    return Shown(text, "success" if found.decision.accepted else "failure", _short(title.removeprefix("### ")))
+
+
+def _without(reason: str, look: str) -> Shown:
+    """Why there is no verdict, in place of an earlier commit's report, which would be taken for this one's."""
+    told = "  \n".join(report.plain(line) for line in reason.splitlines())
+    ours = reason.startswith(SIDES)
+    title = "Failed: a side could not be trained or judged" if ours else "No report: there is no verdict"
+    return Shown(f"### {title}\n\n{told}\n\n{look}", "failure", _short(f"{title.partition(':')[0]}: {reason}"))
+
+
+def _short(text: str) -> str:
+    """For a status, of which GitHub refuses the whole where it doesn't like a sign."""
+    line = (text.splitlines() or [""])[0]
+    return "".join(sign for sign in line if sign.isprintable() and sign <= "\uffff")[:LONGEST]
 
 
 def watermarked(text: str, sha: str) -> str:
@@ -101,15 +75,3 @@ def watermarked(text: str, sha: str) -> str:
 def is_marked(body: str) -> bool:
     """Does this comment carry the watermark?"""
     return f'"{MARK}")' in body and "![](https://cml.dev/watermark.png#" in body
-
-
-def _read(content: bytes) -> dict[str, Any]:
-    try:
-        whole = msgspec.json.decode(content)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise BadInput(f"{FILE} is not valid JSON: {error}") from None
-    return whole if isinstance(whole, dict) else {}
-
-
-def _look(run: Run) -> str:
-    return f"Look at [the run]({run.url})."

@@ -12,6 +12,7 @@ MOST_CHARACTERS = 60_000
 MOST_ROWS = 40
 MOST_REASONS = 5
 BREAK = "  \n"
+OWN_WORD = " (by its own word)"  # of the head's machine, which is all that isn't measured by the judge
 
 
 def render(found: Comparison) -> str:
@@ -62,7 +63,7 @@ def _flags(changes: Changes) -> str:
     listed = ", ".join(code(name) for name in changes.flagged[:10])
     more = f" and {len(changes.flagged) - 10} more" if len(changes.flagged) > 10 else ""
     what = "the change touches what judges or runs it:"
-    return f"> **Look at this first: {what}** {listed}{more}. Judged by the base's.\n\n"
+    return f"> **Look at this first: {what}** {listed}{more}. Judged by main's.\n\n"
 
 
 def _summary(found: Comparison) -> Iterator[str]:
@@ -244,17 +245,18 @@ def _leakage(found: Comparison) -> list[str]:
 
 
 def _provenance(found: Comparison) -> Iterator[str]:
-    for name, side in (("Base", found.base), ("Head", found.head)):
+    for name, side, word in (("Base", found.base, ""), ("Head", found.head, OWN_WORD)):
         yield f"- {name}: {code(side.commit)} {plain(side.subject)}{' with uncommitted changes' if side.dirty else ''}"
         files = [f"{code(file)} {code(md5[:7])}" for file, md5 in list(side.data.items())[:50]]
         yield f"  - data: {', '.join(files) or 'as base'}"
-        yield f"  - libraries: {_libraries(side)}"
+        yield f"  - libraries{word}: {_libraries(side)}"
     if found.basis:
         basis = found.basis
         yield f"- {basis.overlap:,} test rows were left out, as one side trained on them"
         yield f"- Released versions already judged on this test: {basis.released}"
     if found.metrics:
-        yield f"- The head's training, repeated: {'the same bytes' if found.reproducible else '**other bytes**'}"
+        same = "the same bytes" if found.reproducible else "**other bytes**"
+        yield f"- The head's training, repeated{OWN_WORD}: {same}"
 
 
 def _libraries(side: Side) -> str:

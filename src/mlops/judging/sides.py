@@ -1,5 +1,6 @@
 """Both sides as they come from training, and whether they can be compared: on which rows, and why not."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,19 +9,23 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlops import rows as row
-from mlops.artifact import Model
+from mlops.artifact import Model, Predictor
 from mlops.contract import ModelInfo, Partition, decode
+from mlops.judging.submission import Learnt
 
 
 @dataclass(frozen=True)
 class Trained:
-    """One side's artifacts: its trainings (the first is the model), training rows, and profiles of its data."""
+    """One side: a folder with its model, the models of its trainings (the first is that one), the rows that they may
+    have learnt from, and profiles of its data. `learnt` is what a pull request says of these rows besides.
+    """
 
     folder: Path
-    models: list[Model]
+    models: Sequence[Predictor]
     train: pd.DataFrame
     data: dict[str, Partition]
     reproducible: bool
+    learnt: Learnt | None = None
 
     @property
     def info(self) -> ModelInfo:
@@ -79,7 +84,19 @@ def fresh(test: pd.DataFrame, base: Trained, head: Trained) -> NDArray[np.bool_]
     if schema.time:
         days = [row.local(rows[schema.time], schema.zone).dt.normalize() for rows in (test, base.train, head.train)]
         new &= ~days[0].isin(set(days[1]) | set(days[2])).to_numpy()
-    return new
+    return new & ~_said(test, head)
+
+
+def _said(test: pd.DataFrame, head: Trained) -> NDArray[np.bool_]:
+    """Mask of the test rows that the head says it learnt from, or from others of their days."""
+    if head.learnt is None:
+        return np.zeros(len(test), dtype=bool)
+    schema = head.info.schema
+    known = np.isin(row.identity(test, schema), head.learnt.keys)
+    if schema.time:
+        days = row.local(test[schema.time], schema.zone).to_numpy("datetime64[D]")
+        known |= np.isin(days, head.learnt.days)
+    return known
 
 
 def relabelled(base: Trained, head: Trained) -> float:

@@ -26,7 +26,7 @@ def start(root: Path, remote: bool) -> Workspace:
     storage.pull(root, fetch=remote)
     base = git(root, "rev-parse", f"{experiment.default_base(root)}^{{commit}}")
     laid = Workspace.lay(root, base, root / SCRATCH / "tree")
-    laid.run(["dvc", "pull", "--quiet", "data.dvc"], laid.environment())
+    laid.pull()
     return laid
 
 

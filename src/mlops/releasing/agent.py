@@ -17,9 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlops import challenge, history
-from mlops.artifact import Model, check_golden
-from mlops.contract import BadInput, Release, decode, encode, save
+from mlops import challenge, confined, history
+from mlops.contract import BadInput, ModelInfo, Release, decode, encode, save
 from mlops.releasing import messages
 from mlops.releasing.mirror import Mirror
 from mlops.releasing.promotion import PRODUCTION
@@ -79,7 +78,7 @@ class Agent:
         """The challenger and the history; whatever is wrong with them leaves production alone, and is tried again."""
         stages = (self.stage, CHALLENGER) if self.stage == PRODUCTION else (self.stage,)
         try:
-            self.mirror.bring(messages.recent(known, stages))
+            self.mirror.bring(dict.fromkeys(messages.recent(known, stages)))
             _write(self.releases / history.FILE, encode(messages.history(self.mirror.folder, known, stages)))
             self._challenge(known)
         except Exception as error:
@@ -106,11 +105,13 @@ class Agent:
         wanted = _wanted(self.mirror.folder, commit)
         part = self.releases / f".{version}.part"
         shutil.rmtree(part, ignore_errors=True)
-        for name in FILES:
-            save(part / name, objects.get(wanted[name]))
+        graph, info = (objects.get(wanted[name]) for name in FILES)
+        for name, content in zip(FILES, (graph, info), strict=True):
+            save(part / name, content)
         release = Release(version=version, commit=commit, files=wanted)
         save(part / "release.json", release)
-        check_golden(Model.load(part), f"{self.remote}: model.onnx of {version}")
+        place = f"{self.remote}: model.onnx of {version}"
+        confined.try_golden(graph, decode(ModelInfo, info, place), place)
         shutil.rmtree(folder, ignore_errors=True)  # a broken one; never the one that is served whole
         part.rename(folder)
         return release

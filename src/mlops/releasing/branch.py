@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlops.contract import BadInput
+from mlops.objects import BRANCH, TIPS
 from mlops.pointers import relative
-from mlops.releasing.objects import BRANCH, TIPS
 from mlops.workspace import git
 
 FOLDER = ".dvc/storage"

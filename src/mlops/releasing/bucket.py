@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mlops.contract import BadInput
+from mlops.objects import Remote
 from mlops.pointers import FOLDER, relative
-from mlops.releasing.objects import Remote
 
 THREADS = 8
 PART = ".part"

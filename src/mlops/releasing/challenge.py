@@ -38,9 +38,9 @@ def begin(root: Path, wanted: Challenge, door: Door, reason: str = "", remote: s
     held = door.held(root, version, known) if wanted.mode == "split" else None
     if held:
         return f"held: {held}"
-    now = known.tags(CHALLENGER)[:1]
-    if known.current(CHALLENGER) == version and messages.trailers(root, now[0]) == messages.spoken(wanted):
-        return f"challenger: {said(wanted)} already ({now[0]})"
+    now = known.given(CHALLENGER)
+    if now and known.current(CHALLENGER) == version and messages.trailers(root, now) == messages.spoken(wanted):
+        return f"challenger: {said(wanted)} already ({now})"
     tag = registry.assign(root, CHALLENGER, version, messages.compose(wanted, reason), remote, anew=True)
     return f"challenger: {said(wanted)} of {champion} ({tag})"
 

@@ -80,6 +80,6 @@ def _stages(root: Path, commit: str) -> list[str]:
     form = "%(refname:strip=2)%09%(creatordate:iso-strict)%09%(taggername)%09%(contents:subject)"
     rows = (
         line.split("\t", 3)
-        for line in git(root, "for-each-ref", "--points-at", commit, f"--format={form}", "refs/tags").splitlines()
+        for line in git(root, "for-each-ref", "--points-at", commit, f"--format={form}", "refs/tags").split("\n")
     )
     return [f"{tag}, {date}, {who}: {why}" for tag, date, who, why in rows if "#" in tag]

@@ -28,7 +28,7 @@ def history(repository: Path, known: Registry, stages: Iterable[str]) -> list[As
     """The newest assignments of all these stages together, the newest first; their tags were fetched."""
     refs = [f"refs/tags/{name}" for name in recent(known, stages)]
     form = "%09".join(f"%({field})" for field in FIELDS)
-    lines = git(repository, "for-each-ref", f"--format={form}", *refs).splitlines() if refs else ()
+    lines = git(repository, "for-each-ref", f"--format={form}", *refs).split("\n") if refs else ()
     found = [_assignment(line.split("\t", 3), known) for line in lines]
     return sorted(found, key=lambda one: (one.at, one.number), reverse=True)[:MOST]
 
@@ -64,9 +64,10 @@ def challenge(repository: Path, known: Registry, champion: str | None) -> Challe
 
 def trailers(repository: Path, tag: str) -> dict[str, str]:
     """How a challenger runs, in the words of its tag's message."""
-    form = f"%(contents:trailers:{','.join(f'key={key}' for key in TRAILERS)})"
-    lines = git(repository, "for-each-ref", f"--format={form}", f"refs/tags/{tag}").splitlines()
-    return {key: value.strip() for key, _, value in (line.partition(":") for line in lines if line)}
+    body = git(repository, "for-each-ref", "--format=%(contents:body)", f"refs/tags/{tag}")  # without its signature
+    lines = git(repository, "interpret-trailers", "--parse", given=f"{tag}\n\n{body}\n").splitlines()
+    said = {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    return {key: said[key] for key in TRAILERS if key in said}
 
 
 def spoken(wanted: Challenge) -> dict[str, str]:

@@ -1,13 +1,16 @@
 """A bare repository beside the releases: what was fetched so far of the remote that the agent follows."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlops.releasing.objects import TIPS, Objects
+from mlops.objects import TIPS, Objects
+from mlops.releasing import registry, signing
 from mlops.releasing.registry import Registry
 from mlops.workspace import git
+
+MAIN = "refs/heads/main"
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,12 @@ class Mirror:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
             git(self.folder.parent, "init", "--quiet", "--bare", str(scratch))
             scratch.rename(self.folder)
-        return Registry.remote(self.remote, self.folder)
+        tags = registry.listed(self.folder, self.remote, MAIN)
+        if MAIN in tags and git(self.folder, "for-each-ref", "--format=%(objectname)", MAIN) != tags[MAIN][0]:
+            self._fetch([MAIN])  # which says who signs
+        if signing.Signers.of(self.folder):
+            self.bring({tag: ids[0] for tag, ids in tags.items() if tag != MAIN})
+        return Registry.checked(self.folder, tags)
 
     def drop(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -36,10 +44,11 @@ class Mirror:
         self._fetch([f"refs/tags/model@{version}", *there])
         return Objects(self.folder, commit)
 
-    def bring(self, tags: Iterable[str]) -> None:
-        """Bring tags that aren't here yet, to read what they say."""
-        here = set(git(self.folder, "for-each-ref", "--format=%(refname:strip=2)", "refs/tags").splitlines())
-        new = [f"refs/tags/{tag}" for tag in tags if tag not in here]
+    def bring(self, tags: Mapping[str, str | None]) -> None:
+        """Bring tags, to read what they say, unless they are here already, as these objects where one is given."""
+        listed = git(self.folder, "for-each-ref", "--format=%(refname:strip=2) %(objectname)", "refs/tags")
+        here = dict(line.split(" ") for line in listed.split("\n") if line)
+        new = [f"refs/tags/{tag}" for tag, id in tags.items() if tag not in here or id not in (None, here[tag])]
         if new:
             self._fetch(new)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from mlops import pointers
 from mlops.contract import BadInput
+from mlops.objects import PROTOCOLS, SEED, Remote
 from mlops.releasing import storage
 from mlops.releasing.branch import FOLDER
 from mlops.releasing.bucket import Bucket
-from mlops.releasing.objects import PROTOCOLS, SEED, Remote
 
 VARIABLES = {
     "s3": "AWS_ROLE_ARN, AWS_REGION",

@@ -20,7 +20,7 @@ def wanted(variables: Mapping[str, str]) -> bool:
     return any(all(variables.get(name) for name in names) for names in (AWS, AZURE, GOOGLE))
 
 
-def export(environment: Mapping[str, str]) -> None:
+def export(environment: Mapping[str, str] = os.environ) -> None:
     """Log in where the repository's variables, as JSON in VARIABLES, say so; later steps inherit it by GITHUB_ENV."""
     variables = json.loads(environment.get("VARIABLES") or "{}")
     if not wanted(variables):

@@ -11,14 +11,15 @@ GTO 1.10, https://mlem.ai/doc/gto: tag names, and what they come to. A test comp
 
 import os
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
-import yaml
-
+from mlops import pointers
 from mlops.contract import BadInput
+from mlops.releasing import signing
 from mlops.releasing.branch import RACED
 from mlops.workspace import git
 
@@ -47,15 +48,16 @@ class Registry:
 
     `versions` maps each version to its release commit, the oldest version first; `stages` each stage to the moves that
     had an effect, the oldest first; `names` are all that a version ever had. A commit has one version: where a second
-    name was given to it, the older one counts.
+    name was given to it, the older one counts. `refused` are tags that count for nothing: their names are taken.
     """
 
     versions: dict[str, str]
     stages: dict[str, list[Move]]
     names: tuple[str, ...] = ()
+    refused: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, tags: dict[str, str]) -> "Registry":
+    def of(cls, tags: dict[str, str], refused: frozenset[str] = frozenset()) -> "Registry":
         """From tag names and the commits that they point to; tags that mean nothing here are left aside."""
         names, named = _versions(tags)
         versions = {name: commit for commit, name in named.items()}
@@ -70,22 +72,26 @@ class Registry:
                 if begins:
                     inside[name] = None
                 stages.setdefault(match[1], []).append(Move(number, match[0], name, not begins, tuple(inside)))
-        return cls(versions, stages, names)
+        return cls(versions, stages, names, refused)
 
     @classmethod
     def read(cls, root: Path) -> "Registry":
         """The tags of a repository on this machine."""
         listed = git(root, "for-each-ref", "--format=%(refname:strip=2) %(objectname) %(*objectname)", "refs/tags")
-        return cls.of({words[0]: words[-1] for words in map(str.split, listed.splitlines())})
+        rows = [line.split(" ") for line in listed.split("\n") if line]
+        return cls.checked(root, {name: tuple(filter(None, ids)) for name, *ids in rows})
 
     @classmethod
-    def remote(cls, url: str, folder: Path = Path()) -> "Registry":
-        """The tags of a remote, without fetching anything."""
-        tags: dict[str, str] = {}
-        for line in git(folder, "ls-remote", "--tags", url, "refs/tags/model@*", "refs/tags/model#*").splitlines():
-            commit, ref = line.split("\t")
-            tags[ref.removeprefix("refs/tags/").removesuffix("^{}")] = commit  # the peeled one comes second
-        return cls.of(tags)
+    def checked(cls, root: Path, tags: dict[str, tuple[str, ...]]) -> "Registry":
+        """From tag names with their objects and, where these are annotated, commits; the objects are in `root`.
+
+        Where main says who signs, tags that nobody signed count for nothing; each is said.
+        """
+        known = {name: ids for name, ids in tags.items() if ours(name)}
+        good, refused = signing.believed(root, {name: ids[0] for name, ids in known.items()})
+        for why in refused:
+            print(f"warning: {why}; it counts for nothing", file=sys.stderr)
+        return cls.of({name: ids[-1] for name, ids in known.items() if name in good}, frozenset(known.keys() - good))
 
     @classmethod
     def fetched(cls, root: Path, remote: str | None) -> "Registry":
@@ -96,7 +102,7 @@ class Registry:
         if remote is None:
             return cls.read(root)
         git(root, "fetch", "--quiet", "--force", "--tags", remote)
-        return cls.remote(remote, root)
+        return cls.checked(root, listed(root, remote))
 
     def current(self, stage: str) -> str | None:
         """The version that is in a stage now."""
@@ -117,7 +123,10 @@ class Registry:
 
     def after(self, stage: str) -> int:
         """The number of a stage's next tag."""
-        return self.stages[stage][-1].number + 1 if self.stages.get(stage) else 1
+        number = self.stages[stage][-1].number + 1 if self.stages.get(stage) else 1
+        while self.refused & {f"model#{stage}{end}#{number}" for end in ("", "!")}:
+            number += 1
+        return number
 
     def has(self, label: str, version: str) -> bool:
         """Was this version ever put there? Asked of stages that are labels, such as `bad`."""
@@ -143,11 +152,35 @@ class Registry:
 
     def next(self, bump: Bump) -> str:
         """The version after the newest."""
-        if not self.names:
-            return FIRST
-        major, minor, patch = order(self.names[-1])
-        after = {"major": (major + 1, 0, 0), "minor": (major, minor + 1, 0), "patch": (major, minor, patch + 1)}
-        return "v" + ".".join(map(str, after[bump]))
+        version = FIRST
+        if self.names:
+            major, minor, patch = order(self.names[-1])
+            after = {"major": (major + 1, 0, 0), "minor": (major, minor + 1, 0), "patch": (major, minor, patch + 1)}
+            version = "v" + ".".join(map(str, after[bump]))
+        while f"model@{version}" in self.refused:
+            major, minor, patch = order(version)
+            version = f"v{major}.{minor}.{patch + 1}"
+        return version
+
+
+def listed(root: Path, remote: str, *more: str) -> dict[str, tuple[str, ...]]:
+    """Tags of a remote: their objects, and where these are annotated, commits; nothing is fetched.
+
+    `more` are other refs to tell of, by their whole names.
+    """
+    tags: dict[str, tuple[str, ...]] = {}
+    said = git(root, "ls-remote", remote, "refs/tags/model@*", "refs/tags/model#*", *more)
+    for line in filter(None, said.split("\n")):  # what git calls a line: other separators may stand in a name
+        id, ref = line.split("\t")
+        name = ref.removeprefix("refs/tags/").removesuffix("^{}")
+        if ref in more or (ref.startswith("refs/tags/") and ours(name)):  # a branch may be called x/refs/tags/model@1
+            tags[name] = (*tags.get(name, ()), id)  # the peeled one comes second
+    return tags
+
+
+def ours(name: str) -> bool:
+    """Does a tag of this name say anything here?"""
+    return bool(VERSION.fullmatch(name) or ASSIGNMENT.fullmatch(name))
 
 
 def _versions(tags: dict[str, str]) -> tuple[tuple[str, ...], dict[str, str]]:
@@ -177,8 +210,7 @@ def order(version: str) -> tuple[int, int, int]:
 
 def outputs(root: Path, commit: str) -> dict[str, str]:
     """Path and MD5 of every file that the stages of a release commit wrote."""
-    stages: dict[str, Any] = yaml.safe_load(git(root, "show", f"{commit}:dvc.lock"))["stages"]
-    return {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", ())}
+    return pointers.made(git(root, "show", f"{commit}:dvc.lock").encode())
 
 
 def trailer(root: Path, commit: str, name: str) -> str:
@@ -196,9 +228,18 @@ def identity() -> dict[str, str]:
 
 
 def tag(root: Path, name: str, commit: str, message: str, remote: str | None) -> str:
-    """Make an annotated tag, and push it to `remote` where there is one: refused there, it isn't here either."""
+    """Make an annotated tag, and push it to `remote` where there is one: refused there, it isn't here either.
+
+    Raises
+    ------
+    BadInput
+        It would count for nothing, as main asks for a signature.
+    """
+    signing.needs_key(root, name)
     over = ["--force"] if remote else []  # one that was never pushed
-    git(root, "tag", *over, "--annotate", "--message", message, name, commit, **identity())
+    with signing.options() as signed:
+        text = signing.placed(message, root) if signed else message
+        git(root, *signed, "tag", *over, "--annotate", "--message", text, name, commit, **identity())
     try:
         if remote:
             git(root, "push", "--quiet", remote, f"refs/tags/{name}")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from mlops import pointers
 from mlops.contract import BadInput, save
+from mlops.objects import SEED, Objects, Remote
 from mlops.releasing.branch import FOLDER, MOVE_ON, Branch
 from mlops.releasing.bucket import Bucket, digest
-from mlops.releasing.objects import SEED, Remote
 from mlops.workspace import git
 
 if TYPE_CHECKING:
@@ -67,12 +67,23 @@ def pull(root: Path, fetch: bool = True) -> None:
     Parameters
     ----------
     fetch
-        Ask the origin first. A job of a pull request has no rights for that, and what its checkout brought will do.
+        Ask the origin first, and `check`. A job of a pull request has no rights for that: what its checkout brought
+        will do, and is checked where it is laid out.
     """
     if remote(root).on_branch:
         if fetch:
             Branch(root).fetch()
         Branch(root).bring()
+    if fetch:
+        check(root)
+
+
+def check(root: Path, fetch: bool = True) -> None:
+    """See `mlops.pointers.check`; without `fetch` for what lies on this machine."""
+    held, get = places(root), Objects(root, "HEAD").get if fetch else None
+    tracked = git(root, "ls-files", "-z", "--", "*.dvc", "*dvc.lock").split("\0")
+    for folder in sorted({Path(name).parent for name in tracked if name} | {Path()}):
+        pointers.check(root / folder, held, get, held[0])
 
 
 def push(root: Path, trusting: bool = False, check: bool = False) -> Pushed:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlops.contract import BadInput
-from mlops.releasing.objects import Remote
+from mlops.objects import Remote
 
 KINDS = (".parquet", ".csv")
 STATES = ("ETag", "etag", "md5Hash", "mtime")  # of S3, of Azure and Google, of a folder

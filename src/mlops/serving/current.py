@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mlops.artifact import check_golden
+from mlops import confined
 from mlops.contract import BadInput, ModelInfo, Release, decode
 from mlops.params import Serve
 from mlops.serving.answers import Served
@@ -27,15 +27,15 @@ def load(folder: Path, limits: Serve) -> Served:
     release = decode(Release, read(folder / "release.json"), str(folder / "release.json"))
     if release.version != folder.name:
         raise BadInput(f"{folder / 'release.json'}: says {release.version}, but the folder is {folder.name}")
-    graph, info = (_verified(folder / name, release) for name in ("model.onnx", "model.json"))
+    graph, described = (_verified(folder / name, release) for name in ("model.onnx", "model.json"))
+    info = decode(ModelInfo, described, str(folder / "model.json"))
+    confined.try_golden(graph, info, str(folder / "model.onnx"))
     try:
-        served = Served(release, graph, decode(ModelInfo, info, str(folder / "model.json")), limits)
+        return Served(release, graph, info, limits)
     except BadInput:
         raise
     except Exception as error:  # onnxruntime raises what it likes
         raise BadInput(f"{folder}: not a model that can be served: {error}") from error
-    check_golden(served, str(folder / "model.onnx"))
-    return served
 
 
 def _verified(path: Path, release: Release) -> bytes:

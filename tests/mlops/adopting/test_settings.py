@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from fnmatch import fnmatch
+from itertools import product
 
 import pytest
 import yaml
@@ -12,27 +13,44 @@ from mlops.adopting import plan, settings
 from mlops.adopting.plan import Row
 from mlops.adopting.settings import Settings
 from mlops.contract import BadInput
-from mlops.hub import Hub, origin
+from mlops.hub import Hub
+from mlops.workspace import git, origin
 from pipelines import settings as step
 from rehearsal.api import GitHub
 from rehearsal.github.settings import opened
 from tests.conftest import ROOT
 
-RIGHTS = {"administration": "write", "environments": "write", "issues": "write", "actions": "read"}
+RIGHTS = {
+    "administration": "write", "environments": "write", "issues": "write", "actions": "read",
+    "pull-requests": "write", "statuses": "read",
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def somebody(monkeypatch):
+    for role, key in product(("AUTHOR", "COMMITTER"), ("NAME", "EMAIL")):
+        monkeypatch.setenv(f"GIT_{role}_{key}", "ann")
 
 
 @pytest.fixture
-def github(tmp_path):
-    with GitHub(tmp_path / "github") as served:
+def github(tmp_path, root):
+    with GitHub(tmp_path / "github", bare=root.with_name("origin.git")) as served:
         yield served
 
 
 @pytest.fixture
 def root(tmp_path):
-    """A project with this repository's settings."""
-    shutil.copytree(ROOT / ".github/settings", tmp_path / "project/.github/settings")
-    shutil.copy(ROOT / "params.yaml", tmp_path / "project")
-    return tmp_path / "project"
+    """A project with this repository's settings, and its origin."""
+    folder = tmp_path / "project"
+    shutil.copytree(ROOT / ".github/settings", folder / ".github/settings")
+    shutil.copy(ROOT / "params.yaml", folder)
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "settings")
+    git(folder, "tag", "--annotate", "--message", "before", "model@v1.0.0")
+    git(tmp_path, "clone", "--quiet", "--bare", str(folder), "origin.git")
+    git(folder, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    return folder
 
 
 @pytest.fixture
@@ -56,7 +74,7 @@ def edit(root, name, change):
 
 
 def parts(root):
-    return Settings.read(root).parts(Hub.of_person(root))
+    return Settings.read(root).parts(Hub.of_person(root), root)
 
 
 def test_the_plan_is_shown_and_changes_nothing(github, root, person, capsys):
@@ -75,7 +93,7 @@ def test_what_was_applied_is_there_and_a_second_plan_is_empty(github, root, pers
     assert step.main(apply=True, root=root) == 0
     assert {label["name"] for label in github.known["labels"]} == {"full-training", "accept-incomparable"}
     assert github.actions == {"default_workflow_permissions": "read", "can_approve_pull_request_reviews": True}
-    assert [one["name"] for one in github.known["policies"]] == ["main"]
+    assert [one["name"] for one in github.known["policies"]] == ["main", "main"]
     main = github.find("rulesets", name="main")
     checks = next(rule["parameters"] for rule in main["rules"] if rule["type"] == "required_status_checks")
     assert [one["context"] for one in checks["required_status_checks"]] == ["checks-pass", "experiment-pass"]
@@ -89,10 +107,12 @@ def test_what_was_applied_is_there_and_a_second_plan_is_empty(github, root, pers
 def test_the_environments_secret_is_the_private_half_of_the_key_that_may_push(github, root, person):
     person(github)
     plan.apply(parts(root))
-    (key,) = github.known["keys"]
-    private = serialization.load_ssh_private_key(opened(github, "production", "DEPLOY_KEY").encode(), None)
-    forms = serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
-    assert (private.public_key().public_bytes(*forms).decode(), key["read_only"]) == (key["key"], False)
+    keys = {key["title"]: key for key in github.known["keys"]}
+    assert keys.keys() == {"production", "release"}
+    for name, key in keys.items():
+        private = serialization.load_ssh_private_key(opened(github, name, "DEPLOY_KEY").encode(), None)
+        forms = serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+        assert (private.public_key().public_bytes(*forms).decode(), key["read_only"]) == (key["key"], False)
     passing = {one["name"]: [actor["actor_type"] for actor in one["bypass_actors"]] for one in github.known["rulesets"]}
     assert passing == {"main": [], "versions": [], "production": ["DeployKey"], "dvc-storage": []}
 
@@ -110,13 +130,49 @@ def test_the_key_alone_makes_tags_that_reach_those_who_ask_for_predictions(tag, 
     assert any(fnmatch(f"refs/tags/{tag}", pattern) for pattern in known["versions"])
 
 
+def test_the_verdict_is_asked_for_once_it_was_reported(github, root, person):
+    """Before that a ruleset that asks for it would lock the project."""
+
+    def asked():
+        plan.apply(parts(root))
+        rules = github.find("rulesets", name="main")["rules"]
+        (checks,) = (rule["parameters"] for rule in rules if rule["type"] == "required_status_checks")
+        return [one["context"] for one in checks["required_status_checks"]]
+
+    person(github)
+    sha = git(root, "rev-parse", "HEAD")
+    github.open_pull_request("change", sha)
+    assert asked() == ["checks-pass", "experiment-pass"]
+    github.add("commit_statuses", sha=sha, context="verdict", state="failure")
+    assert asked() == ["checks-pass", "verdict"]
+
+
+def test_a_pull_request_says_who_signs_and_lists_the_tags_that_nobody_did(github, root, person):
+    person(github)
+    plan.apply(parts(root))
+    git(root, "fetch", "--quiet", "origin", "allowed-signers")
+    proposed, keys = git(root, "rev-parse", "FETCH_HEAD"), {key["title"]: key["key"] for key in github.known["keys"]}
+    lines = git(root, "show", "FETCH_HEAD:.github/allowed_signers").splitlines()
+    assert lines == [f'{name} namespaces="git" {keys[name]}' for name in ("production", "release")]
+    listed = git(root, "show", "FETCH_HEAD:.github/unsigned_tags")
+    assert listed == f"{git(root, 'rev-parse', 'refs/tags/model@v1.0.0')} model@v1.0.0"
+    (pull,) = github.known["pulls"]
+    assert (pull["title"], pull["head"]["ref"]) == ("Say who signs tags", "allowed-signers")
+    assert plan.plan(parts(root)) == ([], [])
+    git(root.with_name("origin.git"), "update-ref", "refs/heads/main", proposed)
+    github.merge(pull["number"], proposed)
+    assert plan.plan(parts(root)) == ([], [])
+    github.known["keys"].pop()
+    assert [row.setting.split(":")[0] for row in plan.plan(parts(root))[0]] == ["deploy key release", "who signs tags"]
+
+
 @pytest.mark.parametrize("lost", ["keys", "secrets"])
 def test_half_a_key_is_made_anew(github, root, person, lost):
     person(github)
     plan.apply(parts(root))
     github.known[lost].clear()
-    assert plan.apply(parts(root)) == (["deploy key production"], [])
-    assert (len(github.known["keys"]), plan.plan(parts(root))) == (1, ([], []))
+    assert plan.apply(parts(root)) == (["deploy key production", "deploy key release"], [])
+    assert (len(github.known["keys"]), plan.plan(parts(root))) == (2, ([], []))
 
 
 def test_what_somebody_changed_by_hand_shows_and_is_put_right_alone(github, root, person):
@@ -154,7 +210,7 @@ def test_reviewers_are_people_and_teams_and_a_branch_that_may_no_longer_is_taken
         "reviewers.@cleo", "reviewers.@owner/validators", "branches.live", "branches.main",
     }  # fmt: skip
     assert plan.apply(parts(root)) == (["environment production"], [])
-    assert [one["name"] for one in github.known["policies"]] == ["live"]
+    assert [one["name"] for one in github.known["policies"]] == ["main", "live"]
     assert Hub.connect().has_reviewers("production")
     assert plan.plan(parts(root)) == ([], [])
 
@@ -170,9 +226,10 @@ def test_a_right_that_is_missing_is_named_and_the_rest_is_done(github, root, per
     person(github, environments="none")
     assert step.main(apply=True, root=root) == 1
     captured = capsys.readouterr()
-    assert captured.err == (
-        "failed: deploy key production: GitHub answered 403, Resource not accessible by integration; "
+    assert captured.err == "".join(
+        f"failed: deploy key {name}: GitHub answered 403, Resource not accessible by integration; "
         "the token needs the right environments=read, and its owner the repository's administration\n"
+        for name in ("production", "release")
     )
     assert "ruleset dvc-storage" in captured.out
 
@@ -181,13 +238,13 @@ def test_without_administration_each_setting_says_so(github, root, person):
     person(github, administration="read")
     changed, faults = plan.apply(parts(root))
     assert changed == ["label full-training", "label accept-incomparable"]
-    assert len(faults) == 7
+    assert len(faults) == 9
     assert all("the token needs the right administration=write" in fault for fault in faults)
 
 
 def test_what_a_plan_does_not_sell_is_said_to_be_its_plan(tmp_path, root, person):
     edit(root, "environments", lambda file: file[0].update(reviewers=["@cleo"]))
-    with GitHub(tmp_path / "github", private=True) as hub:
+    with GitHub(tmp_path / "github", bare=root.with_name("origin.git"), private=True) as hub:
         person(hub)
         _, faults = plan.apply(parts(root))
     told = {fault.split(": ")[0]: fault for fault in faults}
@@ -253,7 +310,7 @@ def test_the_repository_is_the_one_of_gits_origin(github, root, person, monkeypa
     person(github)
     monkeypatch.delenv("GITHUB_REPOSITORY")
     subprocess.run(["git", "init", "--quiet", root], check=True)
-    subprocess.run(["git", "-C", root, "remote", "add", "origin", "git@github.com:owner/project.git"], check=True)
+    subprocess.run(["git", "-C", root, "remote", "set-url", "origin", "git@github.com:owner/project.git"], check=True)
     assert Hub.of_person(root).repository.full_name == "owner/project"
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from mlops import workspace
 from mlops.contract import Partition, Profile, Schema, Summary, column
-from mlops.judging import changes, experiment
+from mlops.judging import changes, trial
 from mlops.judging.record import Change
 
 
@@ -59,9 +59,7 @@ def test_no_name_hides_a_file_and_no_renaming_either(tmp_path):
         trees.append(workspace.git(tmp_path, "write-tree"))
     who = {f"GIT_{role}_{key}": "x" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
     commits = [workspace.git(tmp_path, "commit-tree", tree, "-m", "x", **who) for tree in trees]
-    sides = [workspace.Workspace(tmp_path, commit, tmp_path) for commit in commits]
-    request = experiment.Request(tmp_path, commits[0], head=commits[1])
-    found = experiment.facts_of(request, *commits, *sides).changes
+    found = trial.facts_of(trial.Case(tmp_path, commits[0], commits[1], commits[1])).changes
     assert sorted(found.flagged) == sorted(["sitecustomize.py", *strange[:2]])
     assert len(found.files) == 5
 
@@ -74,6 +72,10 @@ def test_changed_new_and_removed_params_are_named_by_their_path():
         Change(what="train.model.rate", base="", head="0.1"),
         Change(what="train.model.trees", base="100", head="200"),
     ]
+
+
+def test_values_that_python_takes_for_equal_differ():
+    assert [row.what for row in changes.params({"a": 1, "b": 1, "c": 1}, {"a": 1.0, "b": True, "c": 1})] == ["a", "b"]
 
 
 def test_changed_columns_and_settings_of_the_schema_are_described():

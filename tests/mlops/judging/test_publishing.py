@@ -1,115 +1,84 @@
-"""What a run uploaded is taken for hostile: whatever it holds, the comment is ours."""
+"""What GitHub shows of a verdict: the comment, and the status."""
 
-import io
-import json
 import zipfile
 
 import msgspec
 import pytest
 
-from mlops.contract import BadInput, encode
+from mlops.contract import encode
 from mlops.judging import gate, publishing
 from mlops.judging.record import Changes, Facts, Failure, Side
 
-SHA = "a" * 40
-RUN = publishing.Run("https://github.example/owner/project/actions/runs/7", "success", SHA, fork=False)
-FOUND = gate.without_training(
-    "unchanged", Facts(base=Side(commit="b" * 40), head=Side(commit=SHA), changes=Changes()), []
-)
+RUN = "https://github.example/owner/project/actions/runs/7"
+FACTS = Facts(base=Side(commit="b" * 40), head=Side(commit="a" * 40), changes=Changes())
+FOUND = gate.without_training("unchanged", FACTS, [])
+REFUSED = gate.without_training("incomparable", FACTS, ["the target changed"])
 
 
-def zipped(*files: tuple[str, bytes]) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files:
-            archive.writestr(name, content)
-    return packed.getvalue()
+@pytest.fixture
+def shown(tmp_path):
+    def make(content: bytes) -> publishing.Shown:
+        with zipfile.ZipFile(tmp_path / "comparison.zip", "w") as archive:
+            archive.writestr(publishing.FILE, content)
+        return publishing.compose(tmp_path / "comparison.zip", RUN)
+
+    return make
 
 
-def comment(content: bytes, run: publishing.Run = RUN) -> str:
-    return publishing.compose(run, zipped((publishing.FILE, content)))
+@pytest.mark.parametrize(("found", "state", "title"), [(FOUND, "success", "Unchanged"), (REFUSED, "failure", "Incomp")])
+def test_the_report_is_shown_and_the_status_says_the_decision(found, state, title, shown):
+    made = shown(encode(found))
+    assert made.text.startswith(f"### {title}")
+    assert made.state == state
+    assert made.description.startswith(title)
+    assert len(made.description) <= publishing.LONGEST
 
 
-def test_an_honest_upload_becomes_the_report():
-    assert comment(encode(FOUND)).startswith("### Unchanged")
+def test_the_title_is_the_description_where_the_change_is_flagged_too(shown):
+    found = msgspec.structs.replace(FOUND, changes=Changes(flagged=["pipelines/verdict.py"]))
+    assert shown(encode(found)).text.startswith("> **Look at this first")
+    assert shown(encode(found)).description.startswith("Unchanged")
 
 
-def test_files_that_touch_the_judge_are_named_whatever_the_run_says():
-    files = ["src/problem/model.py", "pipelines/gate.py", "src/sklearn.py"]
-    text = publishing.compose(RUN, zipped((publishing.FILE, encode(FOUND))), files)
-    assert "Look at this first" in text
-    assert "`pipelines/gate.py`, `src/sklearn.py`" in text
-    assert "model.py" not in text
-    assert "Look at this first" not in comment(encode(FOUND))
+@pytest.mark.parametrize("sign", ["\U0001f600", "\0", "\u202e"])
+def test_the_status_has_no_sign_that_github_refuses(sign, shown):
+    found = msgspec.structs.replace(FOUND, changes=Changes(flagged=[f"### {sign}"]))
+    for made in (shown(encode(found)), shown(encode(Failure(version=1, failed=f"{sign} head")))):
+        assert sign not in made.description
+        assert made.description.startswith(("Unchanged: no byte", "No report: "))
 
 
-def test_a_fork_is_told_apart():
-    fork = publishing.Run(RUN.url, RUN.conclusion, SHA, fork=True)
-    assert comment(encode(FOUND), fork).startswith("> These numbers were computed by the code of a fork")
-    assert "fork" not in comment(encode(FOUND))
+def test_a_judge_that_made_nothing_is_said_with_a_link_in_place_of_an_older_report():
+    made = publishing.compose(None, RUN)
+    assert made.text.startswith("### No report")
+    assert RUN in made.text
+    assert made.state == "failure"
 
 
-@pytest.mark.parametrize("conclusion", ["failure", "cancelled", "timed_out"])
-def test_a_run_that_uploaded_nothing_is_reported_with_a_link(conclusion):
-    text = publishing.compose(publishing.Run(RUN.url, conclusion, SHA, fork=False), None)
-    assert f"ended as `{conclusion}`" in text
-    assert RUN.url in text
+def test_a_failed_side_is_named_with_its_reason_escaped(shown):
+    made = shown(encode(Failure(version=1, failed="head: data/x.csv: <b>@org</b> is missing\n---\n# big")))
+    assert made.text.startswith("### Failed")
+    assert "head: data/x.csv: &lt;b&gt;@\u200borg&lt;/b&gt; is missing" in made.text
+    assert "\n---" not in made.text
+    assert "\n# " not in made.text
+    assert (made.state, made.description) == ("failure", "Failed: head: data/x.csv: <b>@org</b> is missing")
 
 
-def test_a_failed_side_is_named_with_its_reason_escaped():
-    text = comment(encode(Failure(version=1, failed="head: data/x.csv: <b>@org</b> is missing")))
-    assert "### Failed" in text
-    assert "head: data/x.csv: &lt;b&gt;@\u200borg&lt;/b&gt; is missing" in text
+def test_what_is_no_sides_fault_is_no_report(shown):
+    made = shown(encode(Failure(version=1, failed="the submission is no zip file: x" * 20)))
+    assert made.text.startswith("### No report")
+    assert len(made.description) == publishing.LONGEST
 
 
-def test_a_format_of_another_version_becomes_a_link_to_the_run():
-    text = comment(json.dumps({"version": 99, "anything": ["else"]}).encode())
-    assert "a format that main doesn't know yet" in text
-    assert RUN.url in text
-
-
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        (b"{", "not valid JSON"),
-        (b'{"version": 1, "verdict": NaN}', "not valid JSON"),
-        (b"\xff\xfe", "not valid JSON"),
-        (b'{"version": 1}', "missing required field"),
-        (encode({**msgspec.to_builtins(FOUND), "number": 7}), "unknown field"),
-        (encode({**msgspec.to_builtins(FOUND), "calibration_margin": "much"}), "Expected"),
-        (encode(msgspec.structs.replace(FOUND, head=Side(commit="c" * 40))), "but the run was of"),
-        (encode(msgspec.structs.replace(FOUND, why=["x" * 501])), "length"),
-    ],
-)
-def test_content_that_is_not_a_comparison_of_this_run_is_refused(content, says):
-    text = comment(content)
-    assert "what the experiment uploaded was refused" in text
-    assert says in text
-    assert "### Unchanged" not in text
-
-
-@pytest.mark.parametrize(
-    ("uploaded", "says"),
-    [
-        (b"no zip", "no zip file"),
-        (zipped(), "alone, not nothing"),
-        (zipped(("../../src/evil.py", b"x")), "alone, not ../../src/evil.py"),
-        (zipped(("/etc/passwd", b"x")), "alone, not /etc/passwd"),
-        (zipped((publishing.FILE, b"{}"), ("more", b"x")), "alone"),
-        (zipped((publishing.FILE, b"{}"))[:-30], "no zip file"),
-        (zipped((publishing.FILE, b" " * (publishing.MOST_BYTES + 1))), "larger than"),
-    ],
-)
-def test_a_zip_that_is_not_ours_is_refused(uploaded, says, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(BadInput, match=r"artifact|larger") as refused:
-        publishing.unpack(uploaded)
-    assert says in str(refused.value)
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b'{"version": 1}', b'{"failed": 7}', b'["failed"]', b"null"])
+def test_content_that_is_no_comparison_is_no_report(content, shown):
+    made = shown(content)
+    assert made.text.startswith("### No report")
+    assert made.state == "failure"
 
 
 def test_the_watermark_is_found_again_and_no_other():
-    assert publishing.is_marked(publishing.watermarked("text", SHA))
+    assert publishing.is_marked(publishing.watermarked("text", "a" * 40))
     assert publishing.is_marked('text\n\n![](https://cml.dev/watermark.png#0 "CML watermark experiment")')
     assert not publishing.is_marked('![](https://cml.dev/watermark.png#0 "CML watermark other")')
     assert not publishing.is_marked("text")

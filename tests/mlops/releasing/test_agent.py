@@ -1,19 +1,21 @@
 """The agent follows a stage's tag: what it brings, what it refuses, and what heals when it is cut off."""
 
 import json
+import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from mlops.challenge import Challenge
-from mlops.contract import BadInput, Release, decode
+from mlops.contract import BadInput, Release, decode, save
 from mlops.history import Assignment
 from mlops.pointers import relative
-from mlops.releasing import agent, messages, promotion, registry
+from mlops.releasing import agent, messages, promotion, registry, signing
 from mlops.releasing.agent import Agent
 from mlops.releasing.branch import WRITER
 from mlops.releasing.mirror import Mirror
+from mlops.releasing.registry import Registry
 from mlops.workspace import git
 from tests.mlops.releasing.conftest import digest
 from tests.mlops.releasing.test_promotion import OPEN
@@ -55,6 +57,27 @@ def test_a_promotion_and_a_rollback_are_followed(bea, follower):
         registry.assign(bea.root, "prod", version, "why")
         assert follower.reconcile() == version
         assert served(follower) == version
+
+
+def test_once_main_says_who_signs_nothing_else_is_followed(bea, follower, tmp_path, monkeypatch):
+    follower.reconcile()
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
+    before = bea.git("for-each-ref", "--format=%(objectname) %(refname:strip=2)", "refs/tags")
+    for name, text in ((signing.KNOWN, before), (signing.ALLOWED, f"production {(tmp_path / 'key.pub').read_text()}")):
+        save(bea.root / name, text.encode())
+    bea.git("add", ".github")
+    bea.git("commit", "--quiet", "--message", "who signs")
+    bea.git("push", "--quiet", "origin", "HEAD:main")
+    bea.git("tag", "--annotate", "--message=by nobody", "model#prod#2", "model@v1.1.0^{}")
+    bea.git("push", "--quiet", "origin", "model#prod#2")
+    assert follower.reconcile() is None
+    monkeypatch.setenv(signing.KEY, (tmp_path / "key").read_text())
+    registry.assign(bea.root, "prod", "v1.1.0", "why")
+    assert follower.reconcile() == "v1.1.0"
+    signed = Registry.read(bea.root).given("prod")
+    bea.git("tag", "--force", "--annotate", "--message=by nobody", signed, "model@v1.1.0^{}")
+    bea.git("push", "--quiet", "--force", "origin", signed)
+    assert follower.reconcile() == "v1.0.0"
 
 
 def test_tags_of_another_stage_are_not(bea, follower):

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from mlops.contract import BadInput
+from mlops.objects import Objects, Remote
 from mlops.pointers import relative
 from mlops.releasing import moving, storage
 from mlops.releasing.bucket import Bucket
-from mlops.releasing.objects import Objects, Remote
 from tests.mlops.releasing.conftest import Clone, digest
 
 Make = Callable[[str], Clone]

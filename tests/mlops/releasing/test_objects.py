@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from mlops.contract import BadInput
+from mlops.objects import Objects, Remote
 from mlops.pointers import relative
 from mlops.releasing import moving, storage
-from mlops.releasing.objects import Objects, Remote
 from tests.conftest import ROOT
 from tests.mlops.releasing.conftest import Clone, digest
 
@@ -125,6 +125,6 @@ def test_config_without_the_remote_says_how_to_add_it() -> None:
 
 
 def test_agent_needs_no_dvc() -> None:
-    code = "import sys, mlops.releasing.objects; print([m for m in sys.modules if m in ('dvc', 'pandas', 'rich')])"
+    code = "import sys, mlops.objects; print([m for m in sys.modules if m in ('dvc', 'pandas', 'rich')])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "src", capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

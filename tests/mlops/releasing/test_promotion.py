@@ -17,7 +17,7 @@ OPEN = door()
 
 
 def current(root, stage="prod"):
-    return Registry.remote("origin", root).current(stage)
+    return Registry.fetched(root, "origin").current(stage)
 
 
 def test_a_version_goes_forward_and_the_tag_says_why(ann, origin):

@@ -12,7 +12,10 @@ from gto import api as gto_api
 from mlops.contract import BadInput
 from mlops.releasing import registry
 from mlops.releasing.registry import Registry
+from mlops.workspace import git
 from tests.conftest import ENVIRONMENT
+
+WHO = {f"GIT_{role}_{key}": "x@example.com" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
 
 TAGS = {
     "model@v1.10.0": "c", "model@v1.9.0": "b", "model@v1.2.0": "a",
@@ -31,6 +34,17 @@ def test_tags_of_something_else_are_left_aside():
     known = Registry.of({"v3": "a", "model@v1": "a", "other@v1.0.0": "a", "model#prod#x": "a", "model#prod#1": "a"})
     assert known == Registry({}, {})
     assert (known.current("prod"), known.previous("prod"), known.next("minor")) == (None, None, "v1.0.0")
+
+
+def test_no_name_of_another_ref_confuses_what_is_listed(tmp_path):
+    """Git's patterns match the ends of names, and git allows what Python takes for the end of a line."""
+    git(tmp_path, "init", "--quiet")
+    commit = git(tmp_path, "commit-tree", git(tmp_path, "mktree", given=""), "-m", "x", **WHO)
+    others = ("heads/x/refs/tags/model@v9.0.0", "tags/model@v2.0.0\u2028x", "tags/model@v3.0.0\u00a0")
+    for ref in ("tags/model@v1.0.0", *others):
+        git(tmp_path, "update-ref", f"refs/{ref}", commit)
+    assert registry.listed(tmp_path, ".") == {"model@v1.0.0": (commit,)}
+    assert Registry.read(tmp_path).versions == {"v1.0.0": commit}
 
 
 @pytest.mark.parametrize(("bump", "after"), [("major", "v2.0.0"), ("minor", "v1.11.0"), ("patch", "v1.10.1")])
@@ -169,7 +183,8 @@ def test_the_remote_is_read_without_fetching(ann, clone):
     registry.assign(ann.root, "prod", "v1.0.0", "why")
     bob = clone("bob")
     registry.assign(ann.root, "prod", "v1.1.0", "why")
-    assert Registry.remote("origin", bob.root) == Registry.read(ann.root)
+    there = registry.listed(bob.root, "origin")
+    assert Registry.of({name: ids[-1] for name, ids in there.items()}) == Registry.read(ann.root)
     assert Registry.read(bob.root).current("prod") == "v1.0.0"
 
 
@@ -215,7 +230,7 @@ def test_two_who_take_the_same_number_at_once_both_get_one(ann, clone, origin):
         jobs = [pool.apply_async(partial(assign, f"v1.{n}.0"), [root]) for n, root in enumerate(people)]
         assert {job.get() for job in jobs} == {"model#prod#1", "model#prod#2"}
     assert len(attempts.read_text().splitlines()) == 3
-    assert set(Registry.remote("origin", ann.root).there("prod")) == {"v1.0.0", "v1.1.0"}
+    assert set(Registry.fetched(ann.root, "origin").there("prod")) == {"v1.0.0", "v1.1.0"}
 
 
 def test_a_version_number_that_another_took_meanwhile_is_not_taken_again(ann, clone):

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from mlops.contract import BadInput
+from mlops.objects import Objects
 from mlops.pointers import relative
 from mlops.releasing import branch, storage
 from mlops.releasing.branch import Branch
-from mlops.releasing.objects import Objects
 from mlops.releasing.storage import Pushed
 from tests.mlops.releasing.conftest import Clone, digest
 

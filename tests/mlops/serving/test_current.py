@@ -82,7 +82,7 @@ def unlisted(folder):
     ("damage", "reason"),
     [
         (other_bytes, "model.onnx: its MD5 is"),
-        (no_model, "not a model that can be served"),
+        (no_model, r"model\.onnx: .*(?i:protobuf)"),
         (other_predictions, "doesn't reproduce the golden rows"),
         (not_info, "model.json: .*missing required field"),
         (another_version, "says v3.0.0, but the folder is v2.0.0"),

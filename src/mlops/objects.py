@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops.contract import BadInput
-from mlops.pointers import relative
+from mlops.pointers import Missing, relative
 
 BRANCH = "dvc-storage"
 TIPS = (f"refs/remotes/origin/{BRANCH}", f"refs/heads/{BRANCH}")
@@ -99,8 +99,10 @@ class Objects:
 
         Raises
         ------
+        Missing
+            Nobody has pushed it.
         BadInput
-            The object is missing or damaged, or its place can't be reached; names object and place.
+            It is damaged, or its place can't be reached; names object and place.
         """
         if not re.fullmatch(r"[0-9a-f]{32}(\.dir)?", md5):
             raise BadInput(f"{md5!r} is not the MD5 of an object")
@@ -112,7 +114,7 @@ class Objects:
         if content is None:
             place, content = f"{place} and {SEED}", self._blob(self.commit, f"{SEED}/{relative(md5)}")
         if content is None:
-            raise BadInput(f"object {md5} is missing in {place}; whoever has it runs `nox -s storage -- push`")
+            raise Missing(f"object {md5} is missing in {place}; whoever has it runs `nox -s storage -- push`")
         if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5[:32]:
             raise BadInput(f"object {md5} is damaged in {place}; whoever has it runs `nox -s storage -- push --check`")
         return content

@@ -1,0 +1,45 @@
+"""The pull request that says who signs tags: from its merge on, tags that nobody signed count for nothing."""
+
+from pathlib import Path
+
+from mlops import trees
+from mlops.adopting.parts import MOST, Part
+from mlops.hub import Hub
+from mlops.workspace import git
+
+BRANCH = "allowed-signers"
+ALLOWED, KNOWN = ".github/allowed_signers", ".github/unsigned_tags"
+BODY = """\
+The keys of these environments sign tags from now on: `release` versions and what comes to staging, `production` what \
+comes to production, challenges it, or is bad. Once this is merged, a tag that the right key didn't sign counts for \
+nothing; those that are there already are listed in `.github/unsigned_tags`. To revoke a key, delete its line.
+"""
+
+
+def part(hub: Hub, root: Path, environments: list[str]) -> Part:
+    """Main's allowed_signers has the deploy keys of these environments, or a pull request is open that says so."""
+    wanted = {"keys": ", ".join(environments)}
+
+    def lines() -> str:
+        known = {key["title"]: " ".join(key["key"].split()[:2]) for key in hub.ask("GET", f"keys?{MOST}")}
+        return "".join(f'{name} namespaces="git" {known[name]}\n' for name in environments if name in known)
+
+    def there() -> str | None:
+        git(root, "fetch", "--quiet", "--tags", "origin", hub.repository.default_branch)
+        content = trees.contents(root, "FETCH_HEAD", [ALLOWED]).get(ALLOWED)
+        return content.decode() if content is not None else None
+
+    def read() -> dict[str, str] | None:
+        return wanted if lines() in ("", there()) or hub.open_pull_request(BRANCH) else None
+
+    def write(_: object) -> None:
+        blobs = {ALLOWED: trees.blob(root, lines())}
+        if there() is None:
+            listed = git(root, "for-each-ref", "--format=%(objectname) %(refname:strip=2)", "refs/tags/model*")
+            blobs[KNOWN] = trees.blob(root, f"{listed}\n")
+        main = git(root, "rev-parse", "FETCH_HEAD")
+        made = git(root, "commit-tree", trees.changed(root, main, blobs), "-p", main, "-m", "Say who signs tags")
+        git(root, "push", "--quiet", "--no-verify", "--force", "origin", f"{made}:refs/heads/{BRANCH}")
+        hub.propose(BRANCH, "Say who signs tags", BODY)
+
+    return Part("who signs tags", wanted, read, write, "contents=write, pull_requests=write")
