@@ -15,8 +15,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from mlops import contract
-from mlops.releasing import agent, objects
+from mlops import contract, objects
+from mlops.releasing import agent
 
 WORK = {str(module.__file__) for module in (agent, objects, contract)}
 FORKS = multiprocessing.get_context("forkserver")

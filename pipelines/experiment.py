@@ -22,7 +22,7 @@ SUBMITTED = "The model is handed in: report.yml judges it, and comments"
 def main(options: argparse.Namespace, root: Path) -> int:
     folder = root / "experiment"
     (folder / "comparison.json").unlink(missing_ok=True)
-    shutil.rmtree(root / experiment.SUBMISSION, ignore_errors=True)
+    shutil.rmtree(root / submission.FOLDER, ignore_errors=True)
     try:
         base = options.base or experiment.default_base(root)
         case = experiment.case(root, base, options.sample, options.accept_incomparable)
@@ -36,7 +36,7 @@ def main(options: argparse.Namespace, root: Path) -> int:
     except (trial.Failed, BadInput) as error:
         console.fail(str(error))
         failed = Failure(version=1, failed=str(error)[:4000])
-        for path in (folder / "comparison.json", root / experiment.SUBMISSION / submission.FAILED):
+        for path in (folder / "comparison.json", root / submission.FOLDER / submission.FAILED):
             save(path, failed)
         return 2
     text = report.render(found)

@@ -6,7 +6,6 @@ Not a stage (it reads git). Exit status: 0 identical, 1 different, 2 failed.
 
 import argparse
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from mlops import console, reproduction, workspace
@@ -16,26 +15,21 @@ from mlops.releasing import registry
 
 def main(revision: str, root: Path) -> int:
     version = revision.removeprefix("model@")
-    released, told = registry.VERSION.fullmatch(f"model@{version}"), []
+    released, said, again = registry.VERSION.fullmatch(f"model@{version}"), "", ""
     try:
         with console.progress() as say:
             found = reproduction.reproduce(root, f"model@{version}" if released else revision, say)
             if released and not found.differences:
-                told = verdict(root, version, found.made, say)
+                from mlops.releasing import release  # with the judge, of which a commit has no need
+
+                said, again = release.judged_again(root, version, found.made, say)
     except (workspace.StepFailed, BadInput) as error:
         console.fail(str(error))
         return 2
-    differences = [*found.differences, *told[1:]]
-    print("\n".join([*([] if differences else ["identical"]), *found.md5s, *told[:1], *differences]))
+    differences = [*found.differences, *([] if said == again else [f"verdict, made again: {again}"])]
+    told = [*found.md5s, *([f"verdict: {said}"] if said else []), *differences]
+    print("\n".join(told if differences else ["identical", *told]))
     return 1 if differences else 0
-
-
-def verdict(root: Path, version: str, made: workspace.Workspace, say: Callable[[str, str], None]) -> list[str]:
-    """The verdict as the version has it, and in what it differs from the one that is made again."""
-    from mlops.releasing import release  # with the judge, of which a commit has no need
-
-    said, again = release.judged_again(root, version, made, say)
-    return [f"verdict: {said}", *([] if said == again else [f"verdict, made again: {again}"])]
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def main(root: Path) -> None:
 
 
 def judge(root: Path, hub: Hub, asked: Judged, say: console.Say) -> Comparison:
-    folder = root / "experiment/submission"
+    folder = root / submission.FOLDER
     hub.fetch(root, asked.sha)
     base, rows = git(root, "merge-base", asked.sha, "HEAD"), sys.maxsize if trial.FULL in asked.labels else None
     case = trial.Case(root, base, asked.sha, asked.sha, rows, trial.ACCEPT in asked.labels)

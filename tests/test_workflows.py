@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mlops.judging import experiment
+from mlops.judging import submission
 from mlops.releasing import oidc
 from rehearsal import triggers
 from tests.conftest import ROOT
@@ -327,7 +327,7 @@ def test_what_a_pull_request_hands_in_is_uploaded_whatever_its_training_came_to(
     *_, train, upload = JOBS["experiment", "experiment-pass"]["steps"]
     assert train["run"].endswith('python -m pipelines.experiment --submit --base "$BASE" $FULL')
     assert upload["if"] == "always()"
-    assert (upload["with"]["name"], upload["with"]["path"]) == ("submission", experiment.SUBMISSION)
+    assert (upload["with"]["name"], upload["with"]["path"]) == ("submission", submission.FOLDER)
 
 
 def test_artifacts_are_what_the_trusted_half_asks_for() -> None:
@@ -336,7 +336,7 @@ def test_artifacts_are_what_the_trusted_half_asks_for() -> None:
     ]
     uploads = {place["name"]: place["path"] for place in places}
     comparison = {"comparison": "experiment/comparison.json"}
-    assert uploads == {"submission": experiment.SUBMISSION, "data": "experiment/data", **comparison}
+    assert uploads == {"submission": submission.FOLDER, "data": "experiment/data", **comparison}
     asked = "".join((ROOT / f"pipelines/{name}.py").read_text() for name in ("verdict", "publish"))
     assert set(re.findall(r'hub\.artifact\([\w.]+, "(\w+)"', asked)) == uploads.keys()
 

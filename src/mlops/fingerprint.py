@@ -32,7 +32,7 @@ def of(root: Path, tree: str, last: str) -> dict[str, Any]:
         Its dvc.yaml, or a file of params, isn't what DVC could read.
     """
     try:
-        pipeline = trees.parsed(trees.contents(root, tree, [PIPELINE])[PIPELINE])
+        pipeline = pointers.parsed(trees.contents(root, tree, [PIPELINE])[PIPELINE])
         stages = dict(_until(last, pipeline["stages"]))
         wanted = {name for stage in stages.values() for path in _paths(stage) for name in (path, f"{path}.dvc")}
         found = _found(stages, trees.contents(root, tree, sorted(wanted)))
@@ -88,7 +88,7 @@ def _content(files: Mapping[str, bytes], path: str) -> Any:
 
 
 def _value(content: bytes, file: str, key: str) -> Any:
-    value: Any = tomllib.loads(content.decode()) if file.endswith(".toml") else trees.parsed(content)
+    value: Any = tomllib.loads(content.decode()) if file.endswith(".toml") else pointers.parsed(content)
     for part in key.split("."):
         value = value.get(part) if isinstance(value, dict) else None
     return value

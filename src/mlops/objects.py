@@ -4,7 +4,6 @@ Needs git, fsspec and the package of the storage in use, and not DVC: the agent 
 """
 
 import configparser
-import hashlib
 import re
 import subprocess
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops.contract import BadInput
-from mlops.pointers import Missing, relative
+from mlops.pointers import Missing, digest, relative
 
 BRANCH = "dvc-storage"
 TIPS = (f"refs/remotes/origin/{BRANCH}", f"refs/heads/{BRANCH}")
@@ -115,7 +114,7 @@ class Objects:
             place, content = f"{place} and {SEED}", self._blob(self.commit, f"{SEED}/{relative(md5)}")
         if content is None:
             raise Missing(f"object {md5} is missing in {place}; whoever has it runs `nox -s storage -- push`")
-        if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5[:32]:
+        if digest(content) != md5[:32]:
             raise BadInput(f"object {md5} is damaged in {place}; whoever has it runs `nox -s storage -- push --check`")
         return content
 

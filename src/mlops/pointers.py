@@ -14,6 +14,7 @@ from mlops.contract import BadInput, save
 
 FOLDER = ".dir"  # ends the name of an object that lists the files of a folder
 MD5, FOLDER_MD5, OBJECT = (re.compile(rf"[0-9a-f]{{32}}{end}") for end in ("", r"\.dir", r"(\.dir)?"))
+MOST_VALUES = 100_000  # of a file of YAML
 MOST_FILES, MOST_BYTES, LONGEST = 1_000_000, 256_000_000, 1000  # files in a folder, bytes of its list, bytes of a path
 STRANGE = re.compile(r"[\x00-\x1f\x7f\\:]")  # control characters, and what means a folder or a drive elsewhere
 AGAIN = "make it anew with `dvc add`"
@@ -55,14 +56,37 @@ def of_folder(content: bytes, name: str) -> str:
 def _named(content: bytes, name: str) -> str:
     """The one MD5 of a .dvc file, which may say nothing that lets DVC write elsewhere, or fetch from elsewhere."""
     try:
-        found = yaml.safe_load(content)
+        found = parsed(content)
         (out,) = found["outs"]
         path, md5, more = out["path"], _md5(out["md5"]), sorted({*found, *out} - PLAIN)
-    except (yaml.YAMLError, ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError) as error:
         raise BadInput(f"{name}.dvc: it doesn't name one file or folder with its MD5 ({error}); {AGAIN}") from None
     if path != name or more:
         raise BadInput(f"{name}.dvc: it names {path!r:.200}{' with ' * bool(more)}{', '.join(more):.200}; {AGAIN}")
     return md5
+
+
+def parsed(content: bytes) -> Any:
+    """A stranger's YAML.
+
+    Raises
+    ------
+    ValueError
+        It isn't YAML, or grows without bound: by aliases, a few lines can name more values than a machine holds.
+    """
+    try:
+        loader = yaml.SafeLoader(content)
+        node = loader.get_single_node()
+        waiting, left = [node], MOST_VALUES
+        while waiting:
+            one, left = waiting.pop(), left - 1
+            if left < 0:
+                raise ValueError(f"it has more than {MOST_VALUES:,} values, its aliases written out")
+            if isinstance(one, yaml.CollectionNode):
+                waiting += [inner for pair in one.value for inner in (pair if isinstance(pair, tuple) else [pair])]
+        return loader.construct_document(node) if node else None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(str(error)) from None
 
 
 def written(md5: str, name: str) -> bytes:
@@ -119,7 +143,7 @@ def _listed(
     """The checked list of a folder's files; where it isn't here it is brought to `keep`, if somebody may."""
     known = locate(md5, places)
     found = known.read_bytes() if known else get(md5) if get else b"[]"
-    if known and _digest(found) != md5[:32]:
+    if known and digest(found) != md5[:32]:
         raise BadInput(f"{path}: the list of its files isn't what its MD5 says, in {known}; delete that file")
     files = entries(found, path)
     if not known and get:
@@ -135,11 +159,11 @@ def _refuse_links(tree: Path, paths: Iterable[str]) -> None:
 def made(lock: bytes) -> dict[str, str]:
     """MD5 by path of what the stages made, as the content of a dvc.lock has it."""
     try:
-        stages = (yaml.safe_load(lock) or {}).get("stages", {})
+        stages = (parsed(lock) or {}).get("stages", {})
         outs = [out for stage in stages.values() for out in stage.get("outs", ())]
         more = {name for out in outs for name in out} - LOCKED
         found = {str(out["path"]): _md5(out["md5"]) for out in outs}
-    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise BadInput(f"dvc.lock: it can't be read ({error}); make it anew with `nox -s repro`") from None
     if more:
         raise BadInput(f"dvc.lock: an output has {', '.join(map(str, more)):.200}; make it anew with `nox -s repro`")
@@ -163,7 +187,7 @@ def unpack(archive: Path, cache: Path) -> None:
     with zipfile.ZipFile(archive) as opened:
         for name in opened.namelist():
             content = opened.read(name)
-            if not OBJECT.fullmatch(name) or _digest(content) != name[:32]:
+            if not OBJECT.fullmatch(name) or digest(content) != name[:32]:
                 raise BadInput(f"{archive.name}: {name!r} isn't the object of that MD5")
             save(cache / relative(name), content)
 
@@ -184,9 +208,9 @@ def verify(tree: Path, last: str, places: Sequence[Path]) -> None:
             wanted = {path / inner: found for inner, found in listed.items()} if path.is_dir() else {path: md5}
             there = set(path.iterdir()) if path.is_dir() else {path}
             wrong = sorted(there ^ wanted.keys()) or [
-                file for file, found in wanted.items() if not file.is_file() or _digest(file.read_bytes()) != found
+                file for file, found in wanted.items() if not file.is_file() or digest(file.read_bytes()) != found
             ]
-            if wrong or (listing and _digest(listing.read_bytes()) != md5[:32]):
+            if wrong or (listing and digest(listing.read_bytes()) != md5[:32]):
                 objects = [
                     str(file) for file in (locate(md5, places) for md5 in (out["md5"], *listed.values())) if file
                 ]
@@ -198,7 +222,7 @@ def verify(tree: Path, last: str, places: Sequence[Path]) -> None:
             return
 
 
-def _digest(content: bytes) -> str:
+def digest(content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 

@@ -5,14 +5,9 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from mlops.contract import BadInput
 from mlops.workspace import git
-
-MOST_VALUES = 100_000
 
 
 def contents(root: Path, tree: str, wanted: Sequence[str]) -> dict[str, bytes]:
@@ -40,28 +35,6 @@ def _cat(root: Path, *words: str, given: bytes = b"") -> bytes:
     if done.returncode:
         raise BadInput(f"git {' '.join(words)}: {done.stderr.decode(errors='replace').strip()}")
     return done.stdout
-
-
-def parsed(content: bytes) -> Any:
-    """A stranger's YAML.
-
-    Raises
-    ------
-    ValueError
-        It isn't YAML, or grows without bound: by aliases, a few lines can name more values than a machine holds.
-    """
-    try:
-        found = yaml.safe_load(content)
-    except yaml.YAMLError as error:
-        raise ValueError(str(error)) from None
-    waiting, left = [found], MOST_VALUES
-    while waiting:
-        value, left = waiting.pop(), left - 1
-        if left < 0:
-            raise ValueError(f"it has more than {MOST_VALUES:,} values, its aliases written out")
-        if isinstance(value, dict | list):
-            waiting += value.values() if isinstance(value, dict) else value
-    return found
 
 
 def blob(root: Path, text: str) -> str:

@@ -70,7 +70,7 @@ def test_a_change_that_touches_the_bases_artifacts_is_refused(where: str, deed: 
 
 def judged(project: Project) -> None:
     case = experiment.case(project.root, "HEAD")
-    trial.run(case, project.root / experiment.SUBMISSION, lambda *_: None, params.load(project.root).judge)
+    trial.run(case, project.root / submission.FOLDER, lambda *_: None, params.load(project.root).judge)
 
 
 def test_rows_of_its_own_choice_are_refused(project: Project) -> None:
@@ -79,7 +79,7 @@ def test_rows_of_its_own_choice_are_refused(project: Project) -> None:
     try:
         project.must("python", "-m", "pipelines.experiment", "--base", "HEAD", "--submit")
         judged(project)
-        keys = project.root / experiment.SUBMISSION / submission.KEYS
+        keys = project.root / submission.FOLDER / submission.KEYS
         keys.write_bytes(keys.read_bytes() + bytes(8))
         with pytest.raises(trial.Failed, match="the rows that it says it learnt from aren't those of its sample"):
             judged(project)

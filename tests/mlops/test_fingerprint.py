@@ -102,6 +102,8 @@ def test_what_is_no_pointer_is_refused(root: Path) -> None:
 def test_a_file_that_grows_without_bound_is_refused_at_once(root: Path) -> None:
     lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 30)]
-    (root / "params.yaml").write_text("\n".join([*lines, "train: *a29"]))
-    with pytest.raises(BadInput, match="more than 100,000 values"):
-        of(root)
+    merged = ["a0: &a0 {x: 1}", *(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}" for n in range(1, 30))]
+    for text in (lines, merged, ["train: &a [*a]"]):
+        (root / "params.yaml").write_text("\n".join([*text, "train: *a29" if len(text) > 1 else ""]))
+        with pytest.raises(BadInput, match="more than 100,000 values"):
+            of(root)

@@ -18,8 +18,6 @@ from mlops.judging.record import Comparison
 from mlops.judging.trial import BASE, SCRATCH, Case, step
 from mlops.workspace import Workspace, git
 
-SUBMISSION = "experiment/submission"
-
 
 def default_base(root: Path) -> str:
     """Main: the remote's, where there is one."""
@@ -83,7 +81,7 @@ def run(case: Case, say: Say) -> Comparison:
     say("judge", "compare")
     court = Workspace.lay(case.root, case.base, case.root / SCRATCH / "judge")
     found = case.root / SCRATCH / "comparison.json"
-    words = [case.root, case.base, case.head, case.tree, case.root / SUBMISSION, found]
+    words = [case.root, case.base, case.head, case.tree, case.root / submission.FOLDER, found]
     options = [f"--sample={case.sample_rows}"] if case.sample_rows else []
     options += ["--accept-incomparable"] if case.accept_incomparable else []
     command = ["python", "-m", "pipelines.judge", *map(str, words), *options]
@@ -94,7 +92,7 @@ def run(case: Case, say: Say) -> Comparison:
 def _submit(case: Case, head: Workspace, say: Say) -> None:
     trial.set_sample(head, trial.params_of(case.root, case.base, "base")["judge"], case.sample_rows)
     trial.reproduce(head, "train", say)
-    submission.gather(head.folder, case.root / SUBMISSION)
+    submission.gather(head.folder, case.root / submission.FOLDER)
 
 
 def _data_status(root: Path) -> "subprocess.Popen[bytes]":

@@ -22,7 +22,7 @@ from mlops.contract import BadInput, ModelInfo, Record, Schema, decode, save
 from mlops.judging.record import Failure
 
 MODEL, INFO, LOCK, ROWS, KEYS, FAILED = "model.onnx", "model.json", "dvc.lock", "rows.json", "keys.bin", "failed.json"
-REPEATS = "repeats/"
+FOLDER, REPEATS = "experiment/submission", "repeats/"
 NAME = re.compile(r"(?:model\.onnx|model\.json|dvc\.lock|rows\.json|keys\.bin|failed\.json|repeats/\d{1,2}\.onnx)")
 MOST_BYTES, MOST_FILES, MOST_TEXT = 2_000_000_000, 60, 20_000_000
 Day = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d$")]

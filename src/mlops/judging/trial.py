@@ -208,7 +208,7 @@ def facts_of(case: Case) -> Facts:
 def params_of(root: Path, tree: str, side: str) -> dict[str, Any]:
     """The content of params.yaml, unchecked: another version of the code may have written it."""
     try:
-        content = trees.parsed(trees.contents(root, tree, [PARAMS]).get(PARAMS, b""))
+        content = pointers.parsed(trees.contents(root, tree, [PARAMS]).get(PARAMS, b""))
     except ValueError as error:
         raise Failed(side, f"{PARAMS}: it can't be read: {error}") from None
     return content if isinstance(content, dict) else {}

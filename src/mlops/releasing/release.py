@@ -63,23 +63,9 @@ def release(
     known, head = Registry.fetched(root, remote), git(root, "rev-parse", "HEAD")
     candidate = Workspace.lay(root, head, root / SCRATCH / "candidate")
     mark = fingerprint.digest(fingerprint.of(root, head, "train"))
-    same = next(
-        (v for v in reversed(known.versions) if registry.trailer(root, known.commit(v), "Fingerprint") == mark), None
-    )
-    if same and known.has(BAD, same):
-        return Candidate(None, f"### Nothing to deploy\n\nThis is {same} again, which is marked bad.\n", refused=True)
-    proven = signing.Signers.of(root) is not None  # else whoever may push could have written that trailer
-    if not (same and proven):
-        train(candidate, say)
-        same = same if same and made_again(root, known.commit(same), candidate) else None
-    if same and git(root, "rev-parse", f"{known.commit(same)}^") == head:
-        return Candidate(same, f"### Released already\n\nThis commit is {same}.\n")
-    if same and same == known.current("prod"):
-        return Candidate(None, f"### Unchanged\n\nNo byte changed that reaches the model {same}: no release.\n")
-    if same and same == list(known.versions)[-1]:
-        return Candidate(same, f"### Released already\n\nThis is {same}, which isn't in production yet.\n")
-    if same and proven:
-        train(candidate, say)
+    before = _before(root, known, candidate, mark, say)
+    if before:
+        return before
     try:
         checked = spot()
     except BadInput as error:
@@ -101,6 +87,30 @@ def release(
         return Candidate(version, f"{text}\nSpot check: {checked}.\n" if checked else text, model=made)
 
     return registry.raced(root, remote, tagged)
+
+
+def _before(root: Path, known: Registry, candidate: Workspace, mark: str, say: Say) -> Candidate | None:
+    """What to say of a candidate that is a version already; None where it is to be released, and trained by then."""
+    same = next(
+        (v for v in reversed(known.versions) if registry.trailer(root, known.commit(v), "Fingerprint") == mark), None
+    )
+    if same and known.has(BAD, same):
+        return Candidate(None, f"### Nothing to deploy\n\nThis is {same} again, which is marked bad.\n", refused=True)
+    proven = signing.Signers.of(root) is not None  # else whoever may push could have written that trailer
+    if not (same and proven):
+        train(candidate, say)
+        same = same if same and made_again(root, known.commit(same), candidate) else None
+    if same is None:
+        return None
+    if git(root, "rev-parse", f"{known.commit(same)}^") == candidate.tree:
+        return Candidate(same, f"### Released already\n\nThis commit is {same}.\n")
+    if same == known.current("prod"):
+        return Candidate(None, f"### Unchanged\n\nNo byte changed that reaches the model {same}: no release.\n")
+    if same == list(known.versions)[-1]:
+        return Candidate(same, f"### Released already\n\nThis is {same}, which isn't in production yet.\n")
+    if proven:
+        train(candidate, say)
+    return None
 
 
 def made_again(root: Path, commit: str, candidate: Workspace) -> bool:
