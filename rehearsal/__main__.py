@@ -9,7 +9,8 @@ from mlops import console
 from mlops.judging import experiment
 from mlops.workspace import git, snapshot
 from rehearsal.act import Step
-from rehearsal.sandbox import CML, Finished, open_pull_request, sandbox
+from rehearsal.runs import CML, Run
+from rehearsal.sandbox import open_pull_request, sandbox
 
 
 def main(root: Path, checks: bool, fork: bool, labels: list[str], cml: Path) -> int:
@@ -35,7 +36,7 @@ def heard(step: Step) -> None:
     console.say(f"{step.seconds:6.1f} s  {step.result:8} {step.job}: {step.name}")
 
 
-def failed(one: Finished) -> bool:
+def failed(one: Run) -> bool:
     return one.outcome.conclusion != "success"
 
 

@@ -56,15 +56,19 @@ class Outcome:
     @property
     def conclusion(self) -> str:
         ends = set(self.jobs.values()) - {"skipped"}
+        if "failure" not in ends:  # these say it of a whole run, too
+            for said in ("waiting", "pending", "cancelled"):
+                if said in ends:
+                    return said
         return "skipped" if not ends else "success" if ends == {"success"} else "failure"
 
 
 def run(
     tree: Path, workflow: str, event: str, payload: Mapping[str, Any], token: str,
     variables: Mapping[str, str], scratch: Path, heard: Callable[[Step], None] = ignore, options: Sequence[str] = (),
-    entered: Callable[[str], None] = enter,
+    entered: Callable[[str], None] = enter, file: Path | None = None, outcome: Outcome | None = None,
 ) -> Outcome:  # fmt: skip
-    """Run `.github/workflows/<workflow>` of the checkout `tree`.
+    """Run `.github/workflows/<workflow>` of the checkout `tree`, or `file` in its place.
 
     Parameters
     ----------
@@ -74,6 +78,8 @@ def run(
         Environment of every step.
     entered
         Hears of each job as it begins; jobs run one after the other.
+    outcome
+        What the run came to so far, which this adds to.
 
     Raises
     ------
@@ -87,9 +93,9 @@ def run(
         "HOME": str(scratch / "home"), "XDG_CACHE_HOME": str(scratch / "cache"),
         "XDG_CONFIG_HOME": str(scratch / "config"), "TERM": "dumb", "GIT_PAGER": "cat", "GIT_CONFIG_GLOBAL": os.devnull,
     }  # fmt: skip
-    outcome = Outcome()
+    outcome = outcome or Outcome()
     with subprocess.Popen(
-        [*_command(tree, workflow, event, token, variables, scratch), *options],
+        [*_command(tree, file or f".github/workflows/{workflow}", event, token, variables, scratch), *options],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment,
     ) as process:  # fmt: skip
         for line in process.stdout or ():
@@ -100,9 +106,9 @@ def run(
 
 
 def _command(
-    tree: Path, workflow: str, event: str, token: str, variables: Mapping[str, str], scratch: Path
+    tree: Path, file: str | Path, event: str, token: str, variables: Mapping[str, str], scratch: Path
 ) -> list[str]:
-    command = ["act", event, "-C", str(tree), "-W", f".github/workflows/{workflow}", "-e", str(scratch / "event.json")]
+    command = ["act", event, "-C", str(tree), "-W", str(file), "-e", str(scratch / "event.json")]
     command += ["--json", "-v", "--rm", "-P", "ubuntu-latest=-self-hosted", "--no-cache-server", "--no-skip-checkout"]
     command += [
         "--concurrent-jobs",

@@ -15,7 +15,8 @@ from mlops.contract import save
 from mlops.releasing import local
 from mlops.workspace import git
 from rehearsal.clients import Client
-from rehearsal.sandbox import Finished, Pushed, Sandbox, open_pull_request, sandbox
+from rehearsal.runs import Pushed, Run
+from rehearsal.sandbox import Sandbox, open_pull_request, sandbox
 from rehearsal.summer import Summer
 
 LEAK = '"arr_delay": column("number", '
@@ -95,7 +96,7 @@ def _live(client: Client, version: str) -> bool:
     return latest == version and not client.failed
 
 
-def _told(finished: list[Finished]) -> list[str]:
+def _told(finished: list[Run]) -> list[str]:
     """Say how runs ended; their conclusions, those left out that had nothing to do."""
     ran = [one for one in finished if one.outcome.conclusion != "skipped"]
     for one in ran:

@@ -1,57 +1,28 @@
 """GitHub on a laptop: a bare origin, its API on loopback, and the repository's own workflows, run by act."""
 
-import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from mlops.workspace import git
 from rehearsal import act, triggers
-from rehearsal.act import Outcome, Step
+from rehearsal.act import Step
 from rehearsal.api import GitHub
+from rehearsal.queue import Json
+from rehearsal.runs import CML, Pushed, Run, Runner, workflow
 
-CML = Path(__file__).parent / "cml"
 EMPTY = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # git's name of the tree without files
-Json = dict[Any, Any]
 OF_THE_HEAD = ("merge_group", "pull_request", "push")
-MAINS_OWN = ("workflow_run", "push", "workflow_dispatch")
 IDENTITY = {
     "GIT_AUTHOR_NAME": "rehearsal", "GIT_AUTHOR_EMAIL": "rehearsal@example.com",
     "GIT_COMMITTER_NAME": "rehearsal", "GIT_COMMITTER_EMAIL": "rehearsal@example.com",
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Pushed:
-    """The tip of a branch; of a stranger's fork, if `fork`."""
-
-    sha: str
-    branch: str
-    fork: bool = False
-
-    @property
-    def owner(self) -> str | None:
-        return "stranger" if self.fork else None
-
-
 @dataclass
-class Finished:
-    """One run of one workflow."""
-
-    workflow: str
-    run_id: int
-    outcome: Outcome
-    token: str
-
-
-@dataclass
-class Sandbox:
+class Sandbox(Runner):
     """The whole: `folder` holds everything, `api` answers for GitHub.
 
     Parameters
@@ -60,14 +31,9 @@ class Sandbox:
         Folder with CML: the stand-in by default, a real checkout, or a folder that doesn't exist for none.
     options
         More words for act, such as `--matrix NAME:VALUE`, `--secret NAME=VALUE`, `--var NAME=VALUE`.
+    approves
+        Whoever an environment's reviewers are, they say yes at once; else its jobs wait for `approve`.
     """
-
-    folder: Path
-    api: GitHub
-    cml: Path = CML
-    heard: Callable[[Step], None] = act.ignore
-    options: Sequence[str] = ()
-    finished: list[Finished] = field(default_factory=list)
 
     @property
     def origin(self) -> Path:
@@ -87,15 +53,15 @@ class Sandbox:
         git(source, "push", "--quiet", "--force", str(self.origin), f"{commit}:refs/heads/{branch}")
         return Pushed(git(source, "rev-parse", f"{commit}^{{commit}}"), branch, fork)
 
-    def happen(self, event: str, payload: Json, head: Pushed, without: Sequence[str] = ()) -> list[Finished]:
+    def happen(self, event: str, payload: Json, head: Pushed, without: Sequence[str] = ()) -> list[Run]:
         """Run what the event starts (files of the head for its own events, else main's), and what follows."""
         tree = self._checkout(head.sha if event in OF_THE_HEAD else git(self.origin, "rev-parse", "main"))
         names = sorted(path.name for path in (tree / ".github/workflows").iterdir() if path.name not in without)
         changed = self._changed(event, payload, head)
-        started = [name for name in names if triggers.starts(_workflow(tree, name), event, payload, changed)]
+        started = [name for name in names if triggers.starts(workflow(tree, name), event, payload, changed)]
         done = [self._run(tree, name, event, payload, head) for name in started]
         if event != "workflow_run":
-            for one in list(done):
+            for one in [run for run in done if run.ended]:
                 done += self.happen("workflow_run", self.api.workflow_run_event(one.run_id), head)
         return done
 
@@ -112,7 +78,7 @@ class Sandbox:
         self.api.merge(pull["number"], sha)
         return Pushed(sha, "main")
 
-    def dispatch(self, name: str, **inputs: str) -> Finished:
+    def dispatch(self, name: str, **inputs: str) -> Run:
         """Start a workflow by hand, on main; what it starts in turn is in `finished`, too."""
         main = Pushed(git(self.origin, "rev-parse", "main"), "main")
         payload = {"ref": "refs/heads/main", "inputs": inputs, "repository": self.api.home()}
@@ -128,44 +94,13 @@ class Sandbox:
             return []
         return git(self.origin, "-c", "core.quotePath=false", "diff", "--name-only", since).splitlines()
 
-    def _run(self, tree: Path, name: str, event: str, payload: Json, head: Pushed) -> Finished:
-        workflow = _workflow(tree, name)
-        rights = triggers.permissions(workflow)
-        if head.fork and event == "pull_request":
-            rights = {job: dict.fromkeys(given, "read") for job, given in rights.items()}
-        token = self.api.token({})
-        scratch = self.folder / "runs" / f"{len(self.finished)}-{name}"
-        variables = self._variables("main" if event in MAINS_OWN else head.branch, scratch)
-        pushers = [job for job, given in rights.items() if given.get("contents") == "write"]
-        variables["REHEARSAL_PUSHERS"] = " ".join(pushers)
-        run_id = self.api.start_run(
-            scratch / "artifacts", name=workflow["name"], event=event, head_sha=head.sha, head_branch=head.branch,
-            fork=head.owner,
-        )  # fmt: skip
-        variables["GITHUB_RUN_ID"] = str(run_id)
-        outcome = act.run(
-            tree, name, event, payload, token, variables, scratch, self.heard, self.options,
-            entered=lambda job: self.api.grant(token, rights[job]),
-        )  # fmt: skip
-        self.api.finish_run(run_id, outcome.conclusion)
-        done = Finished(name, run_id, outcome, token)
-        self.finished.append(done)
+    def _run(self, tree: Path, name: str, event: str, payload: Json, head: Pushed) -> Run:
+        """Start a run, and what it asks to start in turn."""
+        run = self.start(tree, name, event, payload, head)
         self.api.follow_branches()
         for asked in self.api.dispatched():
             self.dispatch(asked["workflow"], **asked["inputs"])
-        return done
-
-    def _variables(self, scope: str, scratch: Path) -> dict[str, str]:
-        """What the steps see of the sandbox: its API, origin, caches and the environment that is installed already."""
-        return {
-            "TERM": "dumb", "GITHUB_API_URL": self.api.url, "GITHUB_REPOSITORY": self.api.repository,
-            "UV_PROJECT_ENVIRONMENT": sys.prefix, "UV_OFFLINE": "1", "UV_COMPILE_BYTECODE": "0",
-            "REHEARSAL_ORIGIN": str(self.origin), "REHEARSAL_CML": str(self.cml),
-            "REHEARSAL_ARTIFACTS": str(scratch / "artifacts"), "REHEARSAL_CACHE": str(self.folder / "cache"),
-            "REHEARSAL_APP_TOKEN": self.api.token({"contents": "write", "pull-requests": "write"}, "app[bot]"),
-            "REHEARSAL_REGISTRY": str(self.folder / "registry.jsonl"), "REHEARSAL_SCOPE": scope.replace("/", "-"),
-            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", ""), "OMP_WAIT_POLICY": "PASSIVE",
-        }  # fmt: skip
+        return run
 
     def _checkout(self, sha: str) -> Path:
         """A checkout for act to read workflow files from, and no other file."""
@@ -187,14 +122,9 @@ def sandbox(folder: Path, cml: Path = CML, heard: Callable[[Step], None] = act.i
 
 def open_pull_request(
     github: Sandbox, head: Pushed, labels: Sequence[str] = (), without: Sequence[str] = ()
-) -> tuple[int, list[Finished]]:
+) -> tuple[int, list[Run]]:
     """Open a pull request from a pushed branch, and run what that starts, all workflows but those in `without`."""
     number = github.api.open_pull_request(
         head_branch=head.branch, head_sha=head.sha, title=head.branch, fork=head.owner, labels=list(labels)
     )
     return number, github.happen("pull_request", github.api.pull_request_event(number, "opened"), head, without)
-
-
-def _workflow(tree: Path, name: str) -> Json:
-    content: Json = yaml.safe_load((tree / ".github/workflows" / name).read_text(encoding="utf-8"))
-    return content

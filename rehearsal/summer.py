@@ -16,7 +16,8 @@ from mlops.store import Store
 from mlops.training import read
 from pipelines.replay import LIVE, load
 from problem.schema import SCHEMA
-from rehearsal.sandbox import Finished, Sandbox
+from rehearsal.runs import Run
+from rehearsal.sandbox import Sandbox
 
 JULY = "2013-07-31"
 PATIENCE = 600.0  # seconds; ends a hang
@@ -49,7 +50,7 @@ class Summer:
             f"{done.rows:,} flights, {done.outcomes:,} outcomes in {done.requests} requests, {done.seconds:.0f} s"
         )
 
-    def is_watched(self) -> list[Finished]:
+    def is_watched(self) -> list[Run]:
         """The monitor looks at July, and starts what it calls for; the runs, its own the first."""
         before = len(self.github.finished)
         self.github.options = ["--secret", f"STORE_URL={self.store}"]

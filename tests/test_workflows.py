@@ -237,8 +237,8 @@ def test_a_deployment_is_never_cut_off_and_staging_never_waits_for_an_approval()
         ("deploy", "staging"): {"group": "deploy-staging", "cancel-in-progress": False},
         ("deploy", "production"): {"group": "deploy-production", "cancel-in-progress": False},
         ("retrain", "retrain"): {"group": "retrain", "cancel-in-progress": False},
-        ("rollback", "rollback"): {"group": "deploy-production", "cancel-in-progress": False},
-        ("challenge", "challenge"): {"group": "deploy-production", "cancel-in-progress": False},
+        ("rollback", "rollback"): {"group": "rollback", "cancel-in-progress": False},
+        ("challenge", "challenge"): {"group": "challenge", "cancel-in-progress": False},
     }
 
 

@@ -152,6 +152,11 @@ class Memory(Place):
             rest = {"protection_rules": rules, "deployment_branch_policy": None}
             self.add("environments", f"environments/{environment}", name=environment, **rest)
 
+    def asks(self, environment: str) -> bool:
+        """Has it reviewers, for whom its jobs wait?"""
+        known = [one for one in self.known["environments"] if one["name"] == environment]
+        return any(rule["type"] == "required_reviewers" for one in known for rule in one["protection_rules"])
+
     def add_label(self, number: int, name: str) -> None:
         """Put a label on an issue or a pull request."""
         with self.change():

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from mlops.adopting import parts
+from mlops.contract import BadInput
 from mlops.objects import Objects
 from mlops.releasing.registry import Registry, outputs
 from mlops.workspace import git
 from rehearsal.github.calls import Answer
-from rehearsal.sandbox import Finished, Pushed, Sandbox, open_pull_request, sandbox
+from rehearsal.runs import Pushed, Run
+from rehearsal.sandbox import Sandbox, open_pull_request, sandbox
 from tests.conftest import Project, clone
 from tests.servers import webhook
 
@@ -52,7 +55,7 @@ class Team:
         for file, old, new in edits:
             self.project.edit(file, new, old)
 
-    def deploys(self, at: Pushed | None = None) -> Finished:
+    def deploys(self, at: Pushed | None = None) -> Run:
         """The push of main (or of an older commit, whose run somebody starts again)."""
         (run,) = self.github.happen("push", self.github.api.push_event("main"), at or self.main, ONLY_DEPLOY)[:1]
         return run
@@ -92,7 +95,7 @@ def team(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
         yield Team(github, project)
 
 
-def ran(run: Finished) -> list[str]:
+def ran(run: Run) -> list[str]:
     """The pipelines that ran, in order; what failed has a mark."""
     words = [(step.name.partition("pipelines.")[2].split()[:1], step.result) for step in run.outcome.steps]
     return [name[0] + ("!" if result == "failure" else "") for name, result in words if name and result != "skipped"]
@@ -277,3 +280,53 @@ def test_where_reviewers_are_asked_it_goes_live(team: Team) -> None:
     run = team.github.dispatch("deploy.yml")
     assert ran(run)[-3:] == ["promote", "smoke", "announce"], run.outcome.log
     assert team.known.current("prod") == "v1.2.0"
+
+
+def test_a_rollback_does_not_wait_for_a_deployment_that_waits_for_its_approval(team: Team) -> None:
+    team.takes_back(*STRICT)
+    team.github.approves = False
+    team.merges("next", ("params.yaml", "learning_rate: 0.15", "learning_rate: 0.2"))
+    run = team.deploys()
+    assert run.outcome.jobs == {"staging": "success", "production": "waiting"}, run.outcome.log
+    back = team.github.dispatch("rollback.yml", reason="Now", version="v1.0.0")
+    assert back.outcome.jobs == {"rollback": "waiting"}
+    team.github.approve(back, "rollback")
+    assert (back.outcome.conclusion, team.known.current("prod")) == ("success", "v1.0.0"), back.outcome.log
+    team.github.approve(run, "production")
+    assert (run.outcome.conclusion, team.known.current("prod")) == ("success", "v1.3.0"), run.outcome.log
+    team.github.approves = True
+
+
+RAISED = (".github/workflows/image.yml", "# Started", "# Started again")
+
+
+def test_a_job_without_a_deploy_key_cannot_go_back_past_a_change_of_the_workflows_and_says_so(team: Team) -> None:
+    """As Dependabot changes them every week; a key or a person may push a tag to an older commit, and no job."""
+    team.merges("raised", RAISED)
+    before = team.tags()
+    run = team.github.dispatch("rollback.yml", reason="Too slow", version="")
+    assert (run.outcome.conclusion, ran(run)) == ("failure", ["rollback!"]), run.outcome.log
+    assert "nothing was pushed: no branch has the workflow files of" in run.outcome.log
+    assert "`nox -s settings -- --apply` makes a deploy key, which may" in run.outcome.log
+    assert team.tags() == before
+
+
+def test_the_origin_of_the_sandbox_keeps_that_rule_itself(team: Team) -> None:
+    """So that a job which forgot to look would fail here, too."""
+    job = {"REHEARSAL_PUSHERS": "rollback", "GITHUB_JOB": "rollback"}
+    words = ("push", "--quiet", str(team.github.origin), "model@v1.0.0^{commit}:refs/tags/model#prod#99")
+    with pytest.raises(
+        BadInput, match="refusing to allow a GitHub App to create or update workflow without `workflows`"
+    ):
+        git(team.github.origin, *words, **job)
+    git(team.github.origin, *words, **job, REHEARSAL_KEY="given")
+    git(team.github.origin, "tag", "--delete", "model#prod#99")
+
+
+def test_a_job_with_a_deploy_key_goes_back(team: Team) -> None:
+    key = parts._pair()[1]
+    team.github.options = ["--secret", f"DEPLOY_KEY={key}"]
+    run = team.github.dispatch("rollback.yml", reason="Too slow", version="")
+    team.github.options = []
+    assert (run.outcome.conclusion, ran(run)) == ("success", ["rollback", "smoke"]), run.outcome.log
+    assert team.known.current("prod") == "v1.0.0"

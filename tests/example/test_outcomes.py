@@ -9,7 +9,8 @@ import pytest
 
 from mlops.judging import publishing, submission
 from mlops.workspace import git
-from rehearsal.sandbox import CML, Finished, Pushed, Sandbox, open_pull_request, sandbox
+from rehearsal.runs import CML, Pushed, Run
+from rehearsal.sandbox import Sandbox, open_pull_request, sandbox
 from tests.conftest import Project, clone
 from tests.rehearsal.conftest import Job
 
@@ -33,7 +34,7 @@ class Author:
 
     def opens(
         self, branch: str, *edits: tuple[str, str, str], fork: bool = False, labels: Sequence[str] = ()
-    ) -> tuple[int, list[Finished]]:
+    ) -> tuple[int, list[Run]]:
         """Open a pull request with these edits; checks.yml is left out, as it would run this test again."""
         head = self.commits(branch, *edits, fork=fork)
         return open_pull_request(self.github, head, labels, without=["checks.yml"])
@@ -58,20 +59,20 @@ def author(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield Author(github, project)
 
 
-def results(finished: list[Finished]) -> dict[str, str]:
+def results(finished: list[Run]) -> dict[str, str]:
     return {one.workflow: one.outcome.conclusion for one in finished}
 
 
-def jobs(finished: list[Finished]) -> list[str]:
+def jobs(finished: list[Run]) -> list[str]:
     """Jobs that ran, one after the other."""
     return [name for one in finished for name, result in one.outcome.jobs.items() if result != "skipped"]
 
 
-def logs(finished: list[Finished]) -> str:
+def logs(finished: list[Run]) -> str:
     return "\n".join(one.outcome.log for one in finished)
 
 
-def cost(finished: list[Finished], workflow: str) -> str:
+def cost(finished: list[Run], workflow: str) -> str:
     """What a run's summary says that it found made already, beside its minutes and bytes."""
     said = r"Cost: \d+\.\d minutes; (.*); cache [1-9]\d* MB, storage in git [1-9]\d* MB\."
     (summary,) = (one.outcome.summary for one in finished if one.workflow == workflow)
@@ -246,11 +247,11 @@ def test_label_trains_on_all_rows(author: Author) -> None:
     assert "(50 %)" in only_comment(author, number)
 
 
-def report(author: Author, run: int, head: Pushed) -> list[Finished]:
+def report(author: Author, run: int, head: Pushed) -> list[Run]:
     return author.github.happen("workflow_run", author.github.api.workflow_run_event(run), head)
 
 
-def uploaded(author: Author, content: bytes, branch: str, claimed: int = 0) -> tuple[int, list[Finished]]:
+def uploaded(author: Author, content: bytes, branch: str, claimed: int = 0) -> tuple[int, list[Run]]:
     """A pull request whose experiment uploaded `content`, of as many bytes as claimed, as its submission."""
     head = author.commits(branch, ("README.md", "# Git runs", f"# {branch}"))
     number = author.github.api.open_pull_request(head_branch=branch, head_sha=head.sha)

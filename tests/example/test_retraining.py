@@ -9,7 +9,8 @@ import pytest
 
 from mlops.artifact import Model
 from mlops.workspace import git
-from rehearsal.sandbox import Finished, Sandbox, sandbox
+from rehearsal.runs import Run
+from rehearsal.sandbox import Sandbox, sandbox
 from tests import traffic
 from tests.conftest import Project, clone
 from tests.servers import webhook
@@ -57,9 +58,7 @@ class Production:
         self.store = f"sqlite:///{self.folder / store}.db"
         traffic.store(self.store, rows, self.model, known=[known] * len(rows), prefix=first)
 
-    def runs(
-        self, workflow: str, *options: str, **inputs: str
-    ) -> tuple[Finished, list[Finished], list[dict[str, Any]]]:
+    def runs(self, workflow: str, *options: str, **inputs: str) -> tuple[Run, list[Run], list[dict[str, Any]]]:
         """Start a workflow by hand: its run, the runs that it started in turn, and the alerts that went out."""
         before = len(self.github.finished)
         with webhook() as (address, told):

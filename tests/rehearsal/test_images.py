@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from rehearsal.sandbox import Pushed, Sandbox, sandbox
+from rehearsal.runs import Pushed
+from rehearsal.sandbox import Sandbox, sandbox
 from tests.conftest import Project, clone
 
 pytestmark = pytest.mark.xdist_group("images")  # they share a sandbox

@@ -1,14 +1,17 @@
 """Which version a stage gets: forward by a promotion, back by a rollback; both are one tag with a reason."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlops.contract import BadInput
 from mlops.params import Deploy
-from mlops.releasing import registry
+from mlops.releasing import registry, rights
 from mlops.releasing.registry import BAD, CHALLENGER, Registry, order
+from mlops.workspace import git
 
 PRODUCTION = "prod"
+LEFT = re.compile(r"rollback from (v[0-9.]+): ")
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,12 @@ def rollback(
     if not reason.strip():
         raise BadInput("a rollback needs a reason: `--reason TEXT`; it stands in the tag, for whoever asks later")
     known = Registry.fetched(root, remote)
+    left = unfinished(root, stage, known)
+    if left:
+        registry.assign(root, BAD, left, f"rolled back: {reason}", remote)
+        known = Registry.fetched(root, remote)
+        if version in (None, known.current(stage)):
+            return f"{stage}: {known.current(stage)} is there already, and {left} before it is marked bad now: {reason}"
     leaving, wanted = known.current(stage), version or known.previous(stage)
     if wanted is None:
         raise BadInput(
@@ -86,7 +95,16 @@ def rollback(
     held = door.held(root, wanted, known) if stage == PRODUCTION else None
     if held:
         return f"held: {held}"
-    if leaving:  # first, so that a run that is cut off here goes on when it is started again
-        registry.assign(root, BAD, leaving, f"rolled back: {reason}", remote)
+    rights.check(root, map(known.commit, filter(None, (wanted, leaving))), remote, "`nox -s rollback` on a laptop")
     tag = registry.assign(root, stage, wanted, f"rollback from {leaving}: {reason}", remote)
+    if leaving:  # last: what is answered matters more than what is marked, which `unfinished` catches up on
+        registry.assign(root, BAD, leaving, f"rolled back: {reason}", remote)
     return f"{stage}: {wanted} ({tag}), back from {leaving}, which is marked bad: {reason}"
+
+
+def unfinished(root: Path, stage: str, known: Registry) -> str | None:
+    """The version that the last rollback of a stage left, but didn't come to mark; None where there is none."""
+    given = known.given(stage)
+    subject = given and git(root, "for-each-ref", "--format=%(contents:subject)", f"refs/tags/{given}")
+    left = LEFT.match(subject or "")
+    return left[1] if left and left[1] in known.versions and not known.has(BAD, left[1]) else None

@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple, TypeVar
 
 from mlops import pointers
 from mlops.contract import BadInput
-from mlops.releasing import signing
+from mlops.releasing import rights, signing
 from mlops.releasing.branch import RACED
 from mlops.workspace import git
 
@@ -233,9 +233,10 @@ def tag(root: Path, name: str, commit: str, message: str, remote: str | None) ->
     Raises
     ------
     BadInput
-        It would count for nothing, as main asks for a signature.
+        It would count for nothing, as main asks for a signature; or GitHub wouldn't take it.
     """
     signing.needs_key(root, name)
+    rights.check(root, [commit], remote)
     over = ["--force"] if remote else []  # one that was never pushed
     with signing.options() as signed:
         text = signing.placed(message, root) if signed else message

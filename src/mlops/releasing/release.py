@@ -18,7 +18,7 @@ from mlops.contract import BadInput, save
 from mlops.judging import gate, report, trial
 from mlops.judging.record import Comparison
 from mlops.objects import Objects
-from mlops.releasing import commits, registry, signing
+from mlops.releasing import commits, registry, rights, signing
 from mlops.releasing.registry import BAD, Bump, Registry
 from mlops.workspace import Workspace, git
 
@@ -80,6 +80,7 @@ def release(
         version = known.next(bump(root, known, candidate, found))
         text = card.describe(version, champion, candidate.folder, found, merged(root, known, champion))
         save(candidate.folder / "MODEL_CARD.md", text.encode())
+        rights.check(root, [head], remote, "start deploy.yml again, which takes the newest commit")
         publish(candidate.folder)
         commit = release_commit(candidate, message(version, champion, mark, found, about))
         registry.tag(root, f"model@{version}", commit, proof(root, version, commit, found, about), remote)

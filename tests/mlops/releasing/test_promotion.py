@@ -3,6 +3,7 @@
 import pytest
 
 from mlops import params
+from mlops.adopting import parts
 from mlops.contract import BadInput
 from mlops.releasing import promotion, registry
 from mlops.releasing.promotion import Door, promote, rollback
@@ -161,22 +162,98 @@ def test_rollback_passes_the_same_door_as_a_deployment(asked, live):
     assert (current(live.root), current(live.root, "bad")) == ("v1.1.0", None)
 
 
-def test_rollback_that_was_cut_off_goes_on_when_it_is_started_again(live, monkeypatch):
-    """Between its two tags, as a killed job would be."""
+@pytest.mark.parametrize("version", [None, "v1.0.0"])
+def test_rollback_that_was_cut_off_has_put_the_version_back_and_goes_on_when_it_is_started_again(
+    version, live, monkeypatch
+):
+    """Between its two tags, as a killed job would be. Started again it must not go back to the one that left."""
+    with monkeypatch.context() as patch:
+        patch.setattr(promotion.registry, "assign", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            rollback(live.root, "prod", version, "why", OPEN)
+    assert (current(live.root), current(live.root, "bad")) == ("v1.0.0", None)
+    done = rollback(live.root, "prod", version, "why", OPEN)
+    assert done == "prod: v1.0.0 is there already, and v1.1.0 before it is marked bad now: why"
+    assert (current(live.root), current(live.root, "bad")) == ("v1.0.0", "v1.1.0")
+    assert len(Registry.read(live.root).stages["bad"]) == 1
+
+
+def test_rollback_further_back_after_one_that_was_cut_off_marks_both(live, monkeypatch):
+    promote(live.root, "prod", "v1.2.0", door(reviewers=True))
     with monkeypatch.context() as patch:
         patch.setattr(promotion.registry, "assign", cut_off)
         with pytest.raises(KeyboardInterrupt):
             rollback(live.root, "prod", None, "why", OPEN)
-    assert (current(live.root), current(live.root, "bad")) == ("v1.1.0", "v1.1.0")
-    rollback(live.root, "prod", None, "why", OPEN)
-    assert (current(live.root), current(live.root, "bad")) == ("v1.0.0", "v1.1.0")
-    assert len(Registry.read(live.root).stages["bad"]) == 1
+    assert rollback(live.root, "prod", "v1.0.0", "why", OPEN).startswith(
+        "prod: v1.0.0 (model#prod#5), back from v1.1.0"
+    )
+    assert set(Registry.read(live.root).there("bad")) == {"v1.1.0", "v1.2.0"}
 
 
 ASSIGN = registry.assign
 
 
 def cut_off(root, stage, *words):
-    if stage != "bad":
+    if stage == "bad":
         raise KeyboardInterrupt
     return ASSIGN(root, stage, *words)
+
+
+@pytest.fixture
+def moved(live, monkeypatch):
+    """A job without a deploy key, after Dependabot has changed main's workflows twice."""
+    workflow = live.root / ".github/workflows/deploy.yml"
+    workflow.parent.mkdir(parents=True)
+    workflow.write_text("on: push\n")
+    live.commit("Raise an action")
+    live.git("push", "--quiet", "origin", "HEAD:main")
+    for version in ("v2.0.0", "v2.1.0"):
+        live.git("commit", "--quiet", "--allow-empty", "--message", version)
+        registry.tag(live.root, f"model@{version}", live.git("rev-parse", "HEAD"), version, "origin")
+        promote(live.root, "prod", version, OPEN)
+    workflow.write_text("on: [push]\n")
+    live.commit("Raise it again")
+    live.git("push", "--quiet", "origin", "HEAD:main")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.delenv("SIGNING_KEY", raising=False)
+    return live
+
+
+@pytest.mark.parametrize(
+    ("act", "way"),
+    [
+        (lambda root: promote(root, "staging", "v2.0.0", OPEN), "`nox -s promote` on a laptop"),
+        (lambda root: rollback(root, "prod", None, "why", OPEN), "`nox -s rollback` on a laptop"),
+        (
+            lambda root: rollback(root, "prod", "v1.0.0", "why", OPEN),
+            "`nox -s rollback` on a laptop",
+        ),
+    ],
+)
+def test_what_github_would_refuse_a_job_is_said_before_anything_is_pushed(act, way, moved, origin):
+    before = origin.git("tag")
+    with pytest.raises(BadInput, match="nothing was pushed: no branch has the workflow files of ") as said:
+        act(moved.root)
+    assert str(said.value).endswith(f"`nox -s settings -- --apply` makes a deploy key, which may; {OTHERWISE}{way}")
+    assert origin.git("tag") == before
+
+
+OTHERWISE = "where an organisation forbids those, "
+
+
+def test_a_version_whose_workflow_files_a_branch_still_has_is_pushed(moved, origin):
+    origin.git("branch", "kept", "model@v2.0.0^{commit}")
+    assert promote(moved.root, "staging", "v2.1.0", OPEN) == "staging: v2.1.0 (model#staging#1)"
+
+
+def test_a_version_without_workflow_files_is_pushed(moved):
+    assert promote(moved.root, "staging", "v1.2.0", OPEN) == "staging: v1.2.0 (model#staging#1)"
+
+
+@pytest.mark.parametrize("who", ["a job with a deploy key", "a person"])
+def test_who_may_push_workflow_files_pushes(who, moved, monkeypatch):
+    monkeypatch.delenv("GITHUB_ACTIONS") if who == "a person" else monkeypatch.setenv("SIGNING_KEY", KEY)
+    assert promote(moved.root, "staging", "v2.0.0", OPEN) == "staging: v2.0.0 (model#staging#1)"
+
+
+KEY = parts._pair()[1]
