@@ -1,11 +1,12 @@
 """Put a version beside production: in shadow it is scored and kept, in split it answers a share of the rows.
 
 Not a stage (it writes a tag). With neither a version nor --end: who is challenger and, with STORE_URL, how it does.
-Ends with 0 also where the version is held, and says so.
+Exit status: 0 done, 1 the version is held, and why.
 """
 
 import argparse
 import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
@@ -21,7 +22,7 @@ END = "end"
 SHARES = {"shadow": 1.0, "split": 0.1}
 
 
-def main(options: argparse.Namespace, root: Path) -> None:
+def main(options: argparse.Namespace, root: Path) -> int:
     remote = "origin" if options.push else None
     if options.mode == END:
         done = challenging.end(root, options.reason, remote)
@@ -33,6 +34,7 @@ def main(options: argparse.Namespace, root: Path) -> None:
         done = standing(root)
     console.summary(f"### Challenger\n\n{done}\n")
     console.say(done)
+    return int(done.startswith("held"))
 
 
 def standing(root: Path) -> str:
@@ -70,4 +72,4 @@ if __name__ == "__main__":
     parser.add_argument("--share", type=share, help="of the rows that it gets; default: 1 in shadow, 0.1 in split")
     parser.add_argument("--reason", default="", help="stands in the tag")
     parser.add_argument("--push", action="store_true", help="push the tag to origin")
-    main(parser.parse_intermixed_args(), Path().resolve())
+    sys.exit(main(parser.parse_intermixed_args(), Path().resolve()))

@@ -31,7 +31,7 @@ def main(root: Path, push: bool) -> int:
     except (workspace.StepFailed, BadInput) as error:
         console.fail(str(error))
         return 2
-    console.summary(found.text)
+    console.summary("\n\n".join(filter(None, (found.text, storage.outgrown(root)))))
     console.output("version", found.version or "")
     console.output("model", str(found.model or ""))
     told = found.text.split("\n<details>")[0]

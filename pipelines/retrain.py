@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mlops import console, params, retraining
 from mlops.hub import Hub
+from mlops.releasing import storage
 from mlops.retraining import Request
 from mlops.store import Store
 from mlops.workspace import StepFailed
@@ -31,7 +32,7 @@ def main(options: argparse.Namespace, root: Path) -> int:
     except StepFailed as error:
         console.fail(str(error))
         return 1
-    console.tell(said)
+    console.tell("\n\n".join(filter(None, (said, storage.outgrown(root)))))
     return 0
 
 

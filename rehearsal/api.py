@@ -27,6 +27,8 @@ from rehearsal.github.place import Json, Unknown
 from rehearsal.github.routes import ROUTES, Function
 
 ROOT = "/api/v3"
+LIMIT = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+TROUBLE = (Answer({"message": "Server Error"}, 502), Answer({"message": LIMIT}, 403, {"Retry-After": "1"}))
 LEVELS = ("none", "read", "write")
 PATTERNS = [
     (method, re.compile(ROOT + re.sub("[A-Z]+", lambda word: f"(?P<{word[0].lower()}>[^/]+)", path)), scope, level, act)
@@ -68,6 +70,9 @@ class GitHub(Memory):
         super().__init__(folder, repository, bare, private, url)
         self.requests: list[Request] = []
         self.tokens: dict[str, Token] = {}
+        self.trouble: list[Answer] = []  # what the next requests are answered with, in place of what they ask for
+        self.troubled_after = 0  # so many requests of PyGithub there is trouble, which it waits out; 0 is never
+        self._asked = 0
 
     def __enter__(self) -> "GitHub":
         threading.Thread(target=self.server_socket.serve_forever, args=(0.02,), daemon=True).start()
@@ -97,8 +102,11 @@ class GitHub(Memory):
         scheme, _, secret = headers.get("Authorization", "").partition(" ")
         token = self.tokens.get(secret) if scheme.lower() in ("bearer", "token") else None
         with self.lock:
+            if self.troubled_after and headers.get("User-Agent", "").startswith("PyGithub"):
+                asked = self._asked = self._asked + 1
+                self.trouble += [TROUBLE[asked // self.troubled_after % 2]] * (asked % self.troubled_after == 0)
             try:
-                answer = self._allowed(method, target, token, body)
+                answer = self.trouble.pop(0) if self.trouble else self._allowed(method, target, token, body)
             except Refused as refused:
                 answer = Answer(refused.content, refused.status, refused.headers)
             except Unknown:

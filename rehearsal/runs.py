@@ -74,6 +74,7 @@ class Runner:
     heard: Callable[[Step], None] = act.ignore
     options: Sequence[str] = ()
     approves: bool = True
+    variables: dict[str, str] = field(default_factory=lambda: {"DEPLOY_EXAMPLE": "true"})
     finished: list[Run] = field(default_factory=list)
     groups: Queue[tuple[Run, str]] = field(default_factory=Queue)
 
@@ -156,8 +157,10 @@ class Runner:
             (run.scratch / "needs").mkdir(parents=True, exist_ok=True)
             file = run.scratch / run.workflow
             file.write_text(yaml.safe_dump(queue.cut(run.content, waits, given)), encoding="utf-8")
+        settings = [word for name, value in self.variables.items() for word in ("--var", f"{name}={value}")]
         act.run(
-            run.tree, run.workflow, run.event, run.payload, run.token, variables, run.scratch, self.heard, self.options,
+            run.tree, run.workflow, run.event, run.payload, run.token, variables, run.scratch, self.heard,
+            [*settings, *self.options],
             entered=lambda job: self.api.grant(run.token, rights.get(job, {})), file=file, outcome=run.outcome,
         )  # fmt: skip
 

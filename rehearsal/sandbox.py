@@ -30,7 +30,9 @@ class Sandbox(Runner):
     cml
         Folder with CML: the stand-in by default, a real checkout, or a folder that doesn't exist for none.
     options
-        More words for act, such as `--matrix NAME:VALUE`, `--secret NAME=VALUE`, `--var NAME=VALUE`.
+        More words for act, such as `--matrix NAME:VALUE`, `--secret NAME=VALUE`.
+    variables
+        The repository's.
     approves
         Whoever an environment's reviewers are, they say yes at once; else its jobs wait for `approve`.
     """
@@ -78,11 +80,16 @@ class Sandbox(Runner):
         self.api.merge(pull["number"], sha)
         return Pushed(sha, "main")
 
-    def dispatch(self, name: str, **inputs: str) -> Run:
-        """Start a workflow by hand, on main; what it starts in turn is in `finished`, too."""
+    def dispatch(self, name: str, at: Pushed | None = None, **inputs: str) -> Run:
+        """Start a workflow by hand, on main or where somebody chose; what it starts in turn is in `finished`, too."""
+        chosen = at or Pushed(git(self.origin, "rev-parse", "main"), "main")
+        payload = {"ref": f"refs/heads/{chosen.branch}", "inputs": inputs, "repository": self.api.home()}
+        return self._run(self._checkout(chosen.sha), name, "workflow_dispatch", payload, chosen)
+
+    def reach(self, cron: str, without: Sequence[str] = ()) -> list[Run]:
+        """The hour of a schedule: on main, and its event tells nothing of the repository."""
         main = Pushed(git(self.origin, "rev-parse", "main"), "main")
-        payload = {"ref": "refs/heads/main", "inputs": inputs, "repository": self.api.home()}
-        return self._run(self._checkout(main.sha), name, "workflow_dispatch", payload, main)
+        return self.happen("schedule", {"schedule": cron}, main, without)
 
     def _changed(self, event: str, payload: Json, head: Pushed) -> list[str]:
         """Files that a pull request changes since it left its base, a push since `before`; all of a new branch."""
@@ -117,6 +124,7 @@ def sandbox(folder: Path, cml: Path = CML, heard: Callable[[Step], None] = act.i
     """A sandbox in an empty folder, its API listening on loopback until the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
     with GitHub(folder, bare=folder / "origin.git") as api:
+        api.troubled_after = 19  # GitHub has such moments
         yield Sandbox(folder, api, cml, heard)
 
 

@@ -9,7 +9,8 @@ DEFAULT_TYPES = {"pull_request": ("opened", "synchronize", "reopened")}
 
 
 def starts(workflow: dict[Any, Any], event: str, payload: dict[str, Any], changed: Collection[str] = ()) -> bool:
-    """Does `event` with this payload start the workflow? Reads `types`, `branches`, `tags`, `paths` and `workflows`.
+    """Does `event` with this payload start the workflow? Reads `types`, `branches`, `tags`, `paths`,
+    `workflows` and `cron`.
 
     Parameters
     ----------
@@ -24,6 +25,8 @@ def starts(workflow: dict[Any, Any], event: str, payload: dict[str, Any], change
     if event not in filters:
         return False
     wanted = filters[event]
+    if event == "schedule":
+        return payload["schedule"] in [one["cron"] for one in wanted]
     types = wanted.get("types") or DEFAULT_TYPES.get(event)
     if types and payload.get("action") and payload["action"] not in types:
         return False
@@ -42,8 +45,8 @@ def starts(workflow: dict[Any, Any], event: str, payload: dict[str, Any], change
     return True
 
 
-def triggers(workflow: dict[Any, Any]) -> dict[str, dict[str, Any]]:
-    """The block `on` (which YAML 1.1 reads as `true`) with a mapping for every event."""
+def triggers(workflow: dict[Any, Any]) -> dict[str, Any]:
+    """The block `on` (which YAML 1.1 reads as `true`) with a mapping for every event; a schedule has a list."""
     block = workflow.get("on", workflow.get(True))
     named = block if isinstance(block, dict) else dict.fromkeys([block] if isinstance(block, str) else block or ())
     return {event: filters or {} for event, filters in named.items()}

@@ -121,7 +121,7 @@ def list_releases(hub: Memory, _: Call) -> Answer:
 def create_release(hub: Memory, call: Call) -> Answer:
     """From a tag that exists; GitHub would make a missing one, on a commit that nobody chose."""
     (tag,) = required(call, "Release", "tag_name")
-    if any(release["tag_name"] == tag for release in hub.known["releases"]):
+    if any(one["tag_name"] == tag for one in hub.known["releases"] if not call.body.get("draft") and not one["draft"]):
         raise invalid("Release", "tag_name", "already_exists")
     if hub.tip(f"refs/tags/{tag}") is None:
         raise invalid("Release", "tag_name", "custom", "Published releases must have a valid tag")
@@ -134,14 +134,23 @@ def create_release(hub: Memory, call: Call) -> Answer:
     return Answer(release, 201)
 
 
+def edit_release(hub: Memory, call: Call) -> Answer:
+    """Its text, and that it is published from now on."""
+    release = hub.find("releases", id=call.words["release"])
+    release.update({name: call.body[name] for name in ("name", "body", "draft", "prerelease") if name in call.body})
+    return Answer(release)
+
+
 def list_assets(hub: Memory, call: Call) -> Answer:
     release = hub.find("releases", id=call.words["release"])
     return Answer([asset for asset in hub.known["assets"] if asset["release"] == release["id"]])
 
 
 def upload_asset(hub: Memory, call: Call) -> Answer:
-    """On GitHub under another host, which the release's `upload_url` names."""
+    """On GitHub under another host, which the release's `upload_url` names. Releases are immutable here."""
     release, name = hub.find("releases", id=call.words["release"]), call.query.get("name", "")
+    if not release["draft"]:
+        raise Refused(422, "Cannot upload assets to an immutable release.")
     if any(asset["name"] == name for asset in list_assets(hub, call).content):
         raise invalid("ReleaseAsset", "name", "already_exists")
     told = {"name": name, "size": len(call.content), "state": "uploaded", "release": release["id"]}

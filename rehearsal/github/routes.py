@@ -50,6 +50,7 @@ ROUTES: tuple[tuple[str, str, str, str, Function], ...] = (
     ("POST", f"{R}/deployments/DEPLOYMENT/statuses", "deployments", "write", deliveries.create_status),
     ("GET", f"{R}/releases", "contents", "read", deliveries.list_releases),
     ("POST", f"{R}/releases", "contents", "write", deliveries.create_release),
+    ("PATCH", f"{R}/releases/RELEASE", "contents", "write", deliveries.edit_release),
     ("GET", f"{R}/releases/RELEASE/assets", "contents", "read", deliveries.list_assets),
     ("POST", f"{R}/releases/RELEASE/assets", "contents", "write", deliveries.upload_asset),
     ("GET", f"{R}/releases/latest", "contents", "read", deliveries.latest_release),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from github import Auth, Github, GithubException, UnknownObjectException
+from github import Auth, Github, GithubException, GithubRetry, UnknownObjectException
 from github.PullRequest import PullRequest
 from github.Repository import Repository
 
@@ -17,6 +17,8 @@ from mlops.contract import BadInput
 from mlops.workspace import git, origin
 
 API = "https://api.github.com"
+# Waits out GitHub's 5xx and its rate limits; what changes something is sent again, too
+PATIENT = GithubRetry(total=5, backoff_factor=1, allowed_methods=None, secondary_rate_wait=60, max_rate_limit_wait=900)
 JUDGED = re.compile(r"\?judged=([0-9]+)$")
 UNQUEUED = {"full-training"}  # GitHub tells a run of the queue no labels: it trains on the usual sample
 QUEUED = re.compile(r"gh-readonly-queue/.+/pr-(?P<number>[0-9]+)-[0-9a-f]{40}")  # a branch of GitHub's merge queue
@@ -45,7 +47,7 @@ class Hub:
         github = Github(
             auth=Auth.Token(token),
             base_url=environment.get("GITHUB_API_URL", API),
-            retry=2,
+            retry=PATIENT,
             seconds_between_requests=0,
             seconds_between_writes=0,
         )
@@ -209,16 +211,19 @@ class Hub:
         return f"{workflow} was started"
 
     def publish(self, tag: str, text: str, files: Sequence[Path]) -> str:
-        """A GitHub release of an existing tag, with files; its address. What is there already stays as it is."""
-        try:
-            release = self.repository.get_release(tag)
-        except UnknownObjectException:
-            release = self.repository.create_git_release(tag, tag, text)
-        there = {asset.name for asset in release.get_assets()}
+        """A GitHub release of an existing tag, with files; its address. What is there already stays as it is.
+
+        It is a draft until it has all of them: where releases are immutable, none can be added later.
+        """
+        there = (
+            one for one in self.repository.get_releases() if one.tag_name == tag
+        )  # asked by tag, a draft is unknown
+        release = next(there, None) or self.repository.create_git_release(tag, tag, text, draft=True)
+        assets = {asset.name for asset in release.get_assets()}
         for path in files:
-            if path.name not in there:
+            if path.name not in assets:
                 release.upload_asset(str(path), name=path.name, content_type="application/octet-stream")
-        return release.html_url
+        return (release.update_release(tag, text, draft=False) if release.draft else release).html_url
 
     def judged_run(self, commit: str, name: str) -> int | None:
         """The run whose submission the status `name` of a commit is about, as `set_status` noted it."""

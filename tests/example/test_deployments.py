@@ -2,20 +2,24 @@
 
 import hashlib
 import json
+import os
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from mlops import pointers, trees
 from mlops.adopting import parts
 from mlops.contract import BadInput
 from mlops.objects import Objects
+from mlops.releasing import storage
 from mlops.releasing.registry import Registry, outputs
 from mlops.workspace import git
 from rehearsal.github.calls import Answer
 from rehearsal.runs import Pushed, Run
-from rehearsal.sandbox import Sandbox, open_pull_request, sandbox
+from rehearsal.sandbox import IDENTITY, Sandbox, open_pull_request, sandbox
 from tests.conftest import Project, clone
 from tests.servers import webhook
 
@@ -36,7 +40,10 @@ class Team:
         project.edit("params.yaml", "trees: 100", "trees: 30")
         project.commit("Small")
         self.main = github.publish(project.root, "HEAD", "main")
-        self.begun = self.deploys()
+        asked, github.variables = github.variables, {}
+        self.first = self.deploys()  # as "Use this template" does
+        github.variables = asked
+        self.begun = github.dispatch("deploy.yml")
 
     def merges(self, branch: str, *edits: tuple[str, str, str]) -> int:
         """Open a pull request with these edits, which nobody tests, and merge it; its number."""
@@ -101,9 +108,41 @@ def ran(run: Run) -> list[str]:
     return [name[0] + ("!" if result == "failure" else "") for name, result in words if name and result != "skipped"]
 
 
+def jobs(run: Run) -> dict[str, str]:
+    return {job: result for job, result in run.outcome.jobs.items() if job != "elsewhere"}
+
+
+def test_the_example_goes_no_further_than_staging_where_nobody_asked_for_it(team: Team) -> None:
+    run = team.first
+    assert jobs(run) == {"staging": "success", "production": "skipped"}, run.outcome.log
+    assert ran(run) == ["release", "promote", "smoke"]
+    assert "v1.0.0 is the template's example, which goes no further than staging" in run.outcome.summary
+    assert "`nox -s adopt -- TABLE --target COLUMN`" in run.outcome.summary
+
+
+def test_started_on_another_branch_it_is_refused_and_says_where(team: Team) -> None:
+    before = team.tags()
+    for name in ("deploy.yml", "rollback.yml"):
+        run = team.github.dispatch(name, Pushed(team.main.sha, "other"), reason="Now")
+        results = {job: result for job, result in run.outcome.jobs.items() if result != "skipped"}
+        assert results == {"elsewhere": "failure"}, run.outcome.log
+        (step,) = run.outcome.steps
+        assert step.name == 'Refused, as this runs on the default branch alone; choose that one under "Run workflow"'
+    assert team.tags() == before
+
+
+def test_a_schedule_ends_at_once_where_nothing_is_configured(team: Team) -> None:
+    (watched,) = team.github.reach("17 5 * * *")
+    assert (watched.workflow, jobs(watched)) == ("monitor.yml", {"monitor": "success"}), watched.outcome.log
+    done = [step.name for step in watched.outcome.steps if step.result != "skipped"]
+    assert done == ["Not configured: set the secret or variable STORE_URL, as docs/monitoring.md says"]
+    (scored,) = team.github.reach("47 3 * * *")
+    assert (scored.workflow, scored.outcome.conclusion) == ("score.yml", "skipped"), scored.outcome.log
+
+
 def test_a_push_to_main_goes_to_staging_and_to_production(team: Team) -> None:
     run = team.begun
-    assert run.outcome.jobs == {"staging": "success", "production": "success"}, run.outcome.log
+    assert jobs(run) == {"staging": "success", "production": "success"}, run.outcome.log
     assert ran(run) == ["release", "promote", "smoke", "promote", "smoke", "announce"], run.outcome.log
     assert (team.known.current("staging"), team.known.current("prod")) == ("v1.0.0", "v1.0.0")
 
@@ -135,7 +174,7 @@ def test_a_change_of_the_docs_releases_nothing(team: Team) -> None:
     before = team.tags()
     team.merges("docs", DOCS)
     run = team.deploys()
-    assert (run.outcome.jobs, ran(run)) == ({"staging": "success", "production": "skipped"}, ["release"])
+    assert (jobs(run), ran(run)) == ({"staging": "success", "production": "skipped"}, ["release"])
     assert "### Unchanged" in run.outcome.summary
     assert team.tags() == before
 
@@ -175,7 +214,7 @@ def test_staging_fails_though_the_storage_was_raced_and_a_rerun_goes_on_without_
     with monkeypatch.context() as patch:
         patch.setattr(team.github.api, "respond", without_the_second_asset(team))
         run = team.github.dispatch("deploy.yml")
-    assert run.outcome.jobs == {"staging": "success", "production": "failure"}, run.outcome.log
+    assert jobs(run) == {"staging": "success", "production": "failure"}, run.outcome.log
     assert ran(run)[-1] == "announce!"
     assert (team.known.current("staging"), team.known.current("prod")) == ("v1.1.0", "v1.1.0")
     assert team.known.commit("v1.1.0") == commit
@@ -208,7 +247,7 @@ def without_the_second_asset(team: Team):
 def test_a_rerun_completes_the_release_and_moves_no_tag(team: Team) -> None:
     before = team.tags()
     run = team.github.dispatch("deploy.yml")
-    assert run.outcome.jobs == {"staging": "success", "production": "success"}, run.outcome.log
+    assert jobs(run) == {"staging": "success", "production": "success"}, run.outcome.log
     assert team.tags() == before
     assert sorted(team.assets("v1.1.0")) == ["MODEL_CARD.md", "model.json", "model.onnx"]
 
@@ -218,7 +257,7 @@ def test_an_older_run_that_is_started_again_is_told_that_it_is_superseded(team: 
     run = team.deploys(at=Pushed(git(team.github.origin, "rev-parse", "model@v1.0.0^{commit}^"), "main"))
     assert run.outcome.conclusion == "success", run.outcome.log
     assert run.outcome.summary.count("has v1.1.0 already, which is newer than v1.0.0") == 2
-    assert ran(run) == ["release", "promote", "promote"], run.outcome.log
+    assert (run.outcome.jobs["production"], ran(run)) == ("skipped", ["release", "promote"]), run.outcome.log
     assert team.tags() == before
 
 
@@ -258,8 +297,8 @@ STRICT = [
 def test_a_version_waits_in_staging_for_its_label(team: Team) -> None:
     team.merges("strict", ("params.yaml", "learning_rate: 0.1", "learning_rate: 0.15"), *STRICT)
     run = team.deploys()
-    assert run.outcome.jobs == {"staging": "success", "production": "success"}, run.outcome.log
-    assert ran(run) == ["release", "promote", "smoke", "promote"], run.outcome.log
+    assert jobs(run) == {"staging": "success", "production": "skipped"}, run.outcome.log
+    assert ran(run) == ["release", "promote", "smoke"], run.outcome.log
     assert "held: v1.2.0 waits for the label 'compliance'" in run.outcome.summary
     assert (team.known.current("staging"), team.known.current("prod")) == ("v1.2.0", "v1.0.0")
 
@@ -270,7 +309,9 @@ def test_with_its_label_it_waits_for_an_environment_that_has_reviewers(team: Tea
     laptop.must("python", "-m", "pipelines.promote", "compliance", "v1.2.0", "--push")
     about = {"GITHUB_API_URL": api.url, "GITHUB_REPOSITORY": api.repository}
     token = api.token({"actions": "read"})
-    said = laptop.must("python", "-m", "pipelines.promote", "prod", "v1.2.0", "--push", GITHUB_TOKEN=token, **about)
+    held = laptop.run("python", "-m", "pipelines.promote", "prod", "v1.2.0", "--push", GITHUB_TOKEN=token, **about)
+    assert held.returncode == 1
+    said = held.stdout
     assert "held: deploy.approval is `required`, but the environment `production` has no reviewers" in said
     assert team.known.current("prod") == "v1.0.0"
 
@@ -284,17 +325,30 @@ def test_where_reviewers_are_asked_it_goes_live(team: Team) -> None:
 
 def test_a_rollback_does_not_wait_for_a_deployment_that_waits_for_its_approval(team: Team) -> None:
     team.takes_back(*STRICT)
+    grow(team.github.origin)
     team.github.approves = False
     team.merges("next", ("params.yaml", "learning_rate: 0.15", "learning_rate: 0.2"))
     run = team.deploys()
-    assert run.outcome.jobs == {"staging": "success", "production": "waiting"}, run.outcome.log
+    assert jobs(run) == {"staging": "success", "production": "waiting"}, run.outcome.log
+    assert re.search(r"^\d\d MB in the branch dvc-storage, which never shrinks: ", run.outcome.summary, re.MULTILINE)
     back = team.github.dispatch("rollback.yml", reason="Now", version="v1.0.0")
-    assert back.outcome.jobs == {"rollback": "waiting"}
+    assert jobs(back) == {"rollback": "waiting"}
     team.github.approve(back, "rollback")
     assert (back.outcome.conclusion, team.known.current("prod")) == ("success", "v1.0.0"), back.outcome.log
     team.github.approve(run, "production")
     assert (run.outcome.conclusion, team.known.current("prod")) == ("success", "v1.3.0"), run.outcome.log
     team.github.approves = True
+
+
+def grow(origin: Path) -> None:
+    """More objects on the branch dvc-storage than git carries well."""
+    content = os.urandom(storage.MANY_BYTES)
+    name = pointers.relative(hashlib.md5(content, usedforsecurity=False).hexdigest())
+    words = ["git", f"--git-dir={origin}", "hash-object", "-w", "--stdin"]
+    blob = subprocess.run(words, input=content, capture_output=True, check=True).stdout.decode().strip()
+    tree = trees.changed(origin, "dvc-storage", {name: blob})
+    made = git(origin, "commit-tree", tree, "-p", "dvc-storage", "-m", "Large", **IDENTITY)
+    git(origin, "update-ref", "refs/heads/dvc-storage", made)
 
 
 RAISED = (".github/workflows/image.yml", "# Started", "# Started again")
@@ -303,6 +357,9 @@ RAISED = (".github/workflows/image.yml", "# Started", "# Started again")
 def test_a_job_without_a_deploy_key_cannot_go_back_past_a_change_of_the_workflows_and_says_so(team: Team) -> None:
     """As Dependabot changes them every week; a key or a person may push a tag to an older commit, and no job."""
     team.merges("raised", RAISED)
+    for branch in git(team.github.origin, "for-each-ref", "--format=%(refname)", "refs/heads").split():
+        if branch not in ("refs/heads/main", "refs/heads/dvc-storage"):  # merged, and deleted as one does
+            git(team.github.origin, "update-ref", "-d", branch)
     before = team.tags()
     run = team.github.dispatch("rollback.yml", reason="Too slow", version="")
     assert (run.outcome.conclusion, ran(run)) == ("failure", ["rollback!"]), run.outcome.log

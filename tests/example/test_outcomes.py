@@ -114,6 +114,18 @@ def test_worse_model_is_refused_and_still_has_its_report(author: Author) -> None
     assert verdict(author, number) == "failure"
 
 
+def test_a_second_label_that_cancels_the_first_run_leaves_the_report_that_stands(author: Author) -> None:
+    number, before = author.github.api.known["pulls"][-1]["number"], len(author.github.api.known["commit_statuses"])
+    head = author.github.api.find("pulls", number=number)["head"]
+    stands = only_comment(author, number)
+    run = author.github.api.add_run("experiment", head["sha"], head["ref"], conclusion="cancelled")
+    finished = author.github.happen(
+        "workflow_run", author.github.api.workflow_run_event(run), Pushed(head["sha"], head["ref"])
+    )
+    assert results(finished) == {"report.yml": "skipped"}, logs(finished)
+    assert (only_comment(author, number), len(author.github.api.known["commit_statuses"])) == (stands, before)
+
+
 def test_docs_only_change_is_unchanged(author: Author) -> None:
     number, finished = author.opens("docs", ("README.md", "# Git runs", "# GIT runs"))
     assert results(finished) == {"experiment.yml": "success", "report.yml": "success"}, logs(finished)

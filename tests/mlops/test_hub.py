@@ -5,11 +5,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from github import GithubException
 
 from mlops.contract import BadInput
 from mlops.hub import Hub
 from mlops.releasing.addition import BRANCH
-from rehearsal.api import GitHub
+from rehearsal.api import TROUBLE, GitHub
 from rehearsal.github.calls import Answer
 from tests.conftest import ENVIRONMENT, ROOT
 
@@ -92,3 +93,73 @@ def test_without_token_and_repository_nobody_asks_github(monkeypatch):
     elsewhere = Hub.of_job()
     assert elsewhere is not None
     assert elsewhere.repository.requester.base_url == "https://api.github.com"
+
+
+OVERLOADED, LIMITED = TROUBLE
+
+
+@pytest.mark.parametrize("trouble", [[OVERLOADED], [OVERLOADED, LIMITED], [LIMITED]], ids=len)
+@pytest.mark.parametrize("kind", ["read", "write", "edit"])
+def test_a_server_error_and_a_rate_limit_are_waited_out(kind, trouble, github):
+    asking = hub(github)
+    asking.propose(BRANCH, "June", "30 days")
+    github.trouble = [*trouble]
+    if kind == "read":
+        assert asking.open_pull_request(BRANCH).number == 1
+    elif kind == "write":
+        assert asking.start("retrain.yml", reason="drift") == "retrain.yml was started"
+        assert len(github.dispatched()) == 1
+    else:
+        asking.ask("PATCH", "pulls/1", {"title": "July"})
+        assert github.known["pulls"][0]["title"] == "July"
+    assert github.trouble == []
+
+
+def test_a_refusal_is_no_trouble_to_wait_out(github):
+    before = len(github.requests)
+    assert hub(github, {}).start("retrain.yml") == "retrain.yml wasn't started: GitHub answered 403"
+    assert len(github.requests) - before <= 2
+
+
+@pytest.fixture
+def version(github, tmp_path):
+    """A version's tag, and two files of it."""
+    subprocess.run(["git", f"--git-dir={github.bare}", "tag", "model@v1.0.0", "main"], env=ENVIRONMENT, check=True)
+    files = [tmp_path / name for name in ("model.onnx", "model.json")]
+    for file in files:
+        file.write_text(file.name)
+    return files
+
+
+def releases(github):
+    return [(one["tag_name"], one["draft"]) for one in github.known["releases"]]
+
+
+def assets(github):
+    return [one["name"] for one in github.known["assets"]]
+
+
+def test_a_release_is_published_once_it_has_its_files_as_it_may_be_immutable(github, version):
+    writing = hub(github, {"contents": "write"})
+    page = writing.publish("model@v1.0.0", "The card", version)
+    assert (releases(github), assets(github)) == ([("model@v1.0.0", False)], ["model.onnx", "model.json"])
+    assert writing.publish("model@v1.0.0", "Other words", version) == page
+    assert [one["body"] for one in github.known["releases"]] == ["The card"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # PyGithub leaves the file open
+def test_a_release_that_was_cut_off_is_completed(github, version, monkeypatch):
+    respond = github.respond
+
+    def cut_off(method, target, headers, body):
+        if "assets?" in target and "model.json" in target:
+            return Answer(b'{"message": "Resource not accessible by integration"}', 403)
+        return respond(method, target, headers, body)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(github, "respond", cut_off)
+        with pytest.raises(GithubException):
+            hub(github, {"contents": "write"}).publish("model@v1.0.0", "The card", version)
+    assert (releases(github), assets(github)) == ([("model@v1.0.0", True)], ["model.onnx"])
+    hub(github, {"contents": "write"}).publish("model@v1.0.0", "The card", version)
+    assert (releases(github), assets(github)) == ([("model@v1.0.0", False)], ["model.onnx", "model.json"])

@@ -35,7 +35,8 @@ class Maintainer:
         self.registry.unlink(missing_ok=True)
         names = [path.name for path in (self.project.root / ".github/workflows").iterdir()]
         done = self.github.happen(event, payload, head, [name for name in names if name != "image.yml"])
-        return {job: result for one in done for job, result in one.outcome.jobs.items()}
+        results = {job: result for one in done for job, result in one.outcome.jobs.items()}
+        return {job: result for job, result in results.items() if job != "elsewhere"}
 
     def noted(self, kind: str) -> list[dict[str, Any]]:
         lines = self.registry.read_text().splitlines() if self.registry.exists() else []
@@ -78,6 +79,11 @@ def test_started_by_hand_it_builds_what_is_there(maintainer: Maintainer) -> None
 
 def test_template_itself_pushes_nothing(maintainer: Maintainer) -> None:
     assert set(maintainer.pushes("uv.lock", is_template=True).values()) <= {"skipped"}
+    assert maintainer.noted("build") == []
+
+
+def test_a_fork_pushes_nothing(maintainer: Maintainer) -> None:
+    assert set(maintainer.pushes("uv.lock", fork=True).values()) <= {"skipped"}
     assert maintainer.noted("build") == []
 
 

@@ -12,9 +12,9 @@ from tests.conftest import ENVIRONMENT, Project, clone
 
 pytestmark = pytest.mark.xdist_group("mutants")  # they share a clone
 
-CHALLENGE, CHECKS, DEPLOY, EXPERIMENT, IMAGE, REPORT, RETRAIN, ROLLBACK = (
+CHALLENGE, CHECKS, DEPLOY, EXPERIMENT, IMAGE, MONITOR, REPORT, RETRAIN, ROLLBACK = (
     f".github/workflows/{name}.yml"
-    for name in ("challenge", "checks", "deploy", "experiment", "image", "report", "retrain", "rollback")
+    for name in ("challenge", "checks", "deploy", "experiment", "image", "monitor", "report", "retrain", "rollback")
 )
 COMMENTING = "src/mlops/commenting.py"
 SIGNING = "src/mlops/releasing/signing.py"
@@ -73,8 +73,19 @@ MUTANTS = [
     Mutant("images pushed by the template", IMAGE, "!github.event.repository.is_template && ", ""),
     Mutant("images pushed from any branch", IMAGE, " && github.ref == format('refs/heads/{0}', "
            "github.event.repository.default_branch)", ""),
-    Mutant("production from any branch", DEPLOY, "version != '' && github.ref == format('refs/heads/{0}', "
-           "github.event.repository.default_branch)", "version != ''"),
+    Mutant("production from any branch", DEPLOY, "waits == '' && github.ref == format('refs/heads/{0}', "
+           "github.event.repository.default_branch)", "waits == ''"),
+    Mutant("held version shown as a deployment", DEPLOY, " && needs.staging.outputs.waits == ''", ""),
+    Mutant("rollback behind a deployment", ROLLBACK, "group: rollback", "group: deploy-production"),
+    Mutant("cancelled run reported", REPORT, "'push' && github.event.workflow_run.conclusion != 'cancelled' }}",
+           "'push' }}"),
+    Mutant("fork that deploys", DEPLOY, "!github.event.repository.fork && ", ""),
+    Mutant("monitor that no schedule starts", MONITOR, "github.event_name == 'schedule' || ", ""),
+    Mutant("environment installed for nothing", MONITOR, "      - if: env.STORE_URL != ''\n        uses: ./.github/ac"
+           "tions/setup\n", "      - uses: ./.github/actions/setup\n"),
+    Mutant("artifact of a second attempt refused", EXPERIMENT,
+           "          overwrite: true # of a run that is started again\n", ""),
+    Mutant("nothing said on another branch", ROLLBACK, "  elsewhere:", "  other:"),
     Mutant("rolled back from any branch", ROLLBACK, "if: ${{ github.ref ==", "if: ${{ github.ref !="),
     Mutant("images pushed by pull requests", IMAGE, "  push:\n", "  pull_request:\n"),
     Mutant("push of an image cancelled", IMAGE, "cancel-in-progress: false", "cancel-in-progress: true"),

@@ -81,4 +81,10 @@ def test_filters_decide(filters: dict[str, Any], payload: dict[str, Any], change
 def test_started_by_hand_whatever_changed() -> None:
     workflow = {"on": {"push": {"paths": ["src/**"]}, "workflow_dispatch": None}, "jobs": {}}
     assert triggers.starts(workflow, "workflow_dispatch", {})
-    assert not triggers.starts(workflow, "schedule", {})
+    assert not triggers.starts(workflow, "schedule", {"schedule": "17 5 * * *"})
+
+
+def test_a_schedule_starts_those_whose_hour_it_is():
+    workflow = {"on": {"schedule": [{"cron": "17 5 * * *"}, {"cron": "1 1 1 1 *"}]}, "jobs": {}}
+    assert triggers.starts(workflow, "schedule", {"schedule": "1 1 1 1 *"})
+    assert not triggers.starts(workflow, "schedule", {"schedule": "2 2 2 2 *"})

@@ -4,22 +4,36 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlops import pointers, trees
 from mlops.contract import BadInput
+from mlops.objects import SEED
 from mlops.params import Deploy
 from mlops.releasing import registry, rights
 from mlops.releasing.registry import BAD, CHALLENGER, Registry, order
 from mlops.workspace import git
 
-PRODUCTION = "prod"
+STAGING, PRODUCTION = "staging", "prod"
 LEFT = re.compile(r"rollback from (v[0-9.]+): ")
 
 
 @dataclass(frozen=True)
 class Door:
-    """What production asks for: `reviewers` says whether the environment has reviewers, None where nobody knows."""
+    """What production asks for.
+
+    Parameters
+    ----------
+    reviewers
+        Has the environment reviewers? None where nobody knows.
+    accepts
+        Why somebody lets a version in that can't be compared with the champion; empty where nobody does.
+    example
+        May the template's own example go in? On GitHub only where the owner asked for it.
+    """
 
     limits: Deploy
     reviewers: bool | None
+    accepts: str = ""
+    example: bool = True
 
     def held(self, root: Path, version: str, known: Registry) -> str | None:
         """Why a version may not enter production yet, or None."""
@@ -31,9 +45,40 @@ class Door:
                 "deploy.approval is `required`, but the environment `production` has no reviewers; "
                 "name them in .github/settings/environments.yml (`nox -s settings`), or take the parameter back"
             )
-        if registry.trailer(root, known.commit(version), "Verdict") == "incomparable" and not self.reviewers:
-            return f"{version} can't be compared with the champion, so a person must approve: the environment has none"
+        if not self.reviewers and not self.accepts.strip() and is_incomparable(root, version, known):
+            return (
+                f"{version} can't be compared with the champion, so a person must approve, and the environment has no "
+                "reviewers: start deploy.yml by hand with a reason in `accept-incomparable`, or run "
+                f"`nox -s promote -- {version} --accept-incomparable REASON --push`"
+            )
         return None
+
+
+def is_incomparable(root: Path, version: str, known: Registry) -> bool:
+    """Could it not be compared with the champion that there was?"""
+    return registry.trailer(root, known.commit(version), "Verdict") == "incomparable"
+
+
+def is_example(root: Path, commit: str) -> bool:
+    """Was it trained on the data that the template brings along?"""
+    data = trees.contents(root, commit, ["data.dvc"]).get("data.dvc", b"")
+    named = re.search(rb"md5: ([0-9a-f]{32}\.dir)$", data, re.MULTILINE)
+    return named is not None and bool(git(root, "ls-tree", commit, f"{SEED}/{pointers.relative(named[1].decode())}"))
+
+
+def waits(root: Path, version: str, door: Door, known: Registry) -> str | None:
+    """Why production doesn't get a version now, or None."""
+    current = known.current(PRODUCTION)
+    if current and order(current) > order(version):
+        return f"skipped: {PRODUCTION} has {current} already, which is newer than {version}"
+    if not door.example and is_example(root, known.commit(version)):
+        return (
+            f"held: {version} is the template's example, which goes no further than staging. `nox -s adopt -- TABLE "
+            "--target COLUMN` puts a table of yours in its place; to see the example in production, set the "
+            "repository's variable DEPLOY_EXAMPLE to `true`, and start deploy.yml again"
+        )
+    held = door.held(root, version, known)
+    return f"held: {held}" if held else None
 
 
 def promote(root: Path, stage: str, version: str, door: Door, reason: str = "", remote: str | None = "origin") -> str:
@@ -47,12 +92,15 @@ def promote(root: Path, stage: str, version: str, door: Door, reason: str = "", 
     known = Registry.fetched(root, remote)
     known.commit(version)
     current = known.current(stage)
-    if stage in ("staging", PRODUCTION) and current and order(current) > order(version):
+    if stage == STAGING and current and order(current) > order(version):
         return f"skipped: {stage} has {current} already, which is newer than {version}"
-    held = door.held(root, version, known) if stage == PRODUCTION else None
-    if held:
-        return f"held: {held}"
-    tag = registry.assign(root, stage, version, reason or f"{version} to {stage}", remote)
+    kept = waits(root, version, door, known) if stage == PRODUCTION else None
+    if kept:
+        return kept
+    why = reason or f"{version} to {stage}"
+    if stage == PRODUCTION and door.accepts.strip() and is_incomparable(root, version, known):
+        why = f"{why}, though it can't be compared with the champion: {door.accepts}"
+    tag = registry.assign(root, stage, version, why, remote)
     if stage == PRODUCTION and known.current(CHALLENGER) == version:
         registry.unassign(root, CHALLENGER, f"{version} is the champion", remote)
     return f"{stage}: {version} ({tag})"

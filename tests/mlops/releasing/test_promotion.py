@@ -109,6 +109,54 @@ def test_what_production_waits_for_opens_it(version, asked, ann):
     assert promote(ann.root, "prod", version, asked) == f"prod: {version} (model#prod#1)"
 
 
+@pytest.mark.parametrize("reason", ["", "approved on Friday"])
+def test_a_person_lets_in_what_cannot_be_compared_and_the_tag_says_why(reason, ann, origin):
+    """Where the plan has no reviewers. It goes around nothing else."""
+    accepted = Door(OPEN.limits, reviewers=None, accepts="new target, agreed in #12")
+    assert promote(ann.root, "prod", "v1.2.0", accepted, reason) == "prod: v1.2.0 (model#prod#1)"
+    said = origin.git("tag", "--list", "model#prod#1", "--format=%(subject)")
+    why = "though it can't be compared with the champion: new target, agreed in #12"
+    assert said == f"{reason or 'v1.2.0 to prod'}, {why}"
+
+
+@pytest.mark.parametrize("limits", [door("required"), door(labels=["compliance"])])
+def test_who_accepts_that_opens_no_other_door(limits, ann):
+    accepted = Door(limits.limits, reviewers=None, accepts="it is fine")
+    assert promote(ann.root, "prod", "v1.2.0", accepted).startswith("held: ")
+    assert promote(ann.root, "prod", "v1.2.0", Door(OPEN.limits, None, accepts=" \n")).startswith("held: ")
+
+
+def test_the_tag_of_one_that_can_be_compared_says_nothing_of_it(ann, origin):
+    promote(ann.root, "prod", "v1.0.0", Door(OPEN.limits, reviewers=None, accepts="to be sure"))
+    assert origin.git("tag", "--list", "model#prod#1", "--format=%(subject)") == "v1.0.0 to prod"
+
+
+CLOSED = Door(OPEN.limits, reviewers=None, example=False)
+
+
+def test_the_example_goes_no_further_than_staging(ann):
+    done = promote(ann.root, "prod", "v1.0.0", CLOSED)
+    assert done.startswith("held: v1.0.0 is the template's example, which goes no further than staging. `nox -s adopt")
+    assert "DEPLOY_EXAMPLE to `true`" in done
+    assert current(ann.root) is None
+    assert promote(ann.root, "staging", "v1.0.0", CLOSED) == "staging: v1.0.0 (model#staging#1)"
+    assert promotion.waits(ann.root, "v1.0.0", CLOSED, Registry.read(ann.root)) == done
+    assert promotion.waits(ann.root, "v1.0.0", OPEN, Registry.read(ann.root)) is None
+
+
+@pytest.mark.parametrize("data", ["a folder", "no list", "none"])
+def test_data_of_ones_own_goes_on(data, ann):
+    if data == "a folder":
+        ann.add({"b.csv": b"own"})
+    elif data == "no list":
+        (ann.root / "data.dvc").write_text("outs:\n- md5: " + "0" * 32 + "\n  path: data.csv\n")
+    else:
+        (ann.root / "data.dvc").unlink()
+    ann.commit("Data of our own")
+    registry.tag(ann.root, "model@v1.3.0", ann.git("rev-parse", "HEAD"), "v1.3.0", "origin")
+    assert promote(ann.root, "prod", "v1.3.0", CLOSED) == "prod: v1.3.0 (model#prod#1)"
+
+
 @pytest.fixture
 def live(ann):
     """v1.0.0 and v1.1.0 were put into production."""
