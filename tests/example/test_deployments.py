@@ -151,9 +151,10 @@ def test_the_release_has_model_description_and_card_and_the_summary_tells_them(t
     assert sorted(team.assets("v1.0.0")) == ["MODEL_CARD.md", "model.json", "model.onnx"]
     assert team.github.api.find("releases", tag_name="model@v1.0.0")["body"].startswith("# Model v1.0.0\n")
     summary = team.begun.outcome.summary
-    assert "# Model v1.0.0" in summary
+    assert "# Model v1.0.0" in team.first.outcome.summary
     assert "prod: v1.0.0 (model#prod#1)" in summary
     assert summary.count("| golden rows | yes |") == 2
+    assert "### Released already" in summary
     assert len(re.findall(r"^Cost: \d+\.\d minutes; nothing from a cache; cache ", summary, re.MULTILINE)) == 5
 
 

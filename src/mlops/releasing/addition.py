@@ -1,8 +1,8 @@
 """New data as a commit of its own upon main, on the branch `retrain`: made in a scratch tree, so that work tree, index
 and branch of whoever asks stay as they are.
 
-The branch is made anew each time. Its commits carry the id of their tree, by which those that a person made or changed
-are known, and left alone.
+The branch is made anew each time. Its commits carry the ids of the files that they change, by which those that a person
+made or changed are known, and left alone. GitHub's buttons may rebase them.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from mlops.workspace import Workspace, git
 BRANCH = "retrain"
 REF = f"refs/heads/{BRANCH}"
 SCRATCH = ".dvc/tmp/retrain"
-MARK = "Retrain-Tree"
+MARK = "Retrain-Files"
 CHANGED = ("data.dvc", ".dvc/config")
 
 
@@ -43,10 +43,11 @@ def tip(laid: Workspace, remote: bool) -> str:
     if remote:
         found = git(root, "ls-remote", "origin", REF).partition("\t")[0]
         git(root, "fetch", "--quiet", "--no-tags", "origin", *([REF] if found else []))
-    form = f"%T%x09%(trailers:key={MARK},valueonly,separator=%x2C)%x09%h %s (%an)"
+    form = f"%H%x09%(trailers:key={MARK},valueonly,separator=%x2C)%x09%h %s (%an)"
     lines = git(root, "log", "--no-merges", f"--format={form}", f"{laid.tree}..{found}").splitlines() if found else []
     for made, marked, told in (line.split("\t", 2) for line in lines):
-        if made != marked:
+        changed = git(root, "diff-tree", "--no-commit-id", "--name-only", "-r", made).splitlines()
+        if not {*changed} <= {*CHANGED} or marked != _files(root, made):
             raise BadInput(
                 f"the branch {BRANCH} holds the commit {told}, which isn't this program's: nothing was changed; "
                 "merge the branch, or delete it, and start again"
@@ -73,7 +74,12 @@ def add(laid: Workspace, name: str, content: bytes) -> None:
 def commit(laid: Workspace, title: str) -> str:
     """The commit of what was added, on no branch yet; its id."""
     made = commits.tree(laid, CHANGED)
-    return commits.child(laid.root, laid.tree, made, f"{title}\n\n{MARK}: {made}")
+    return commits.child(laid.root, laid.tree, made, f"{title}\n\n{MARK}: {_files(laid.root, made)}")
+
+
+def _files(root: Path, tree: str) -> str:
+    """Ids of the files of a commit or tree that are this program's to change."""
+    return " ".join(line.split()[2] for line in git(root, "ls-tree", tree, *CHANGED).splitlines())
 
 
 def is_there(root: Path, made: str, found: str) -> bool:

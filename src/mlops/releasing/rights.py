@@ -52,4 +52,4 @@ def check(
 
 def _workflows(root: Path, commit: str) -> str:
     """Which workflow files a commit has, empty where it has none."""
-    return git(root, "ls-tree", "--format=%(objectname)", commit, WORKFLOWS)
+    return "".join(git(root, "ls-tree", commit, WORKFLOWS).split()[2:3])

@@ -62,11 +62,12 @@ def test_the_same_content_upon_the_same_main_is_there_already(cat):
 
 
 @pytest.mark.parametrize("words", [["--message", "mine"], ["--amend", "--no-edit"]])
-def test_a_persons_commit_on_it_is_named_and_left_alone(cat, origin, words):
+@pytest.mark.parametrize("file", ["notes.txt", "data.dvc", ".dvc/config"])
+def test_a_persons_commit_on_it_is_named_and_left_alone(cat, origin, words, file):
     laid, made = pushed(cat, {"a.csv": b"more"})
     cat.git("switch", "--quiet", "--detach", made)
-    (cat.root / "notes.txt").write_text("x")
-    cat.git("add", "notes.txt")
+    (cat.root / file).write_text("x")
+    cat.git("add", file)
     cat.git("commit", "--quiet", *words)
     cat.git("push", "--quiet", "--force", "origin", f"HEAD:{addition.REF}")
     with pytest.raises(BadInput, match=r"the branch retrain holds the commit \w+ (mine|Retrain) \([Aa]nn\)"):
@@ -82,6 +83,18 @@ def test_main_merged_into_it_by_a_button_is_nobodys_work(cat):
     cat.git("push", "--quiet", "origin", f"HEAD:{addition.REF}")
     main = Workspace.lay(cat.root, cat.git("rev-parse", "main"), laid.folder)
     assert addition.tip(main, remote=True) == cat.git("rev-parse", "HEAD")
+
+
+def test_upon_a_newer_main_by_the_rebase_of_a_button_it_is_nobodys_work(cat):
+    """GitHub's "Update with rebase" makes another commit of the same change."""
+    laid, made = pushed(cat, {"a.csv": b"more"})
+    (cat.root / "words.txt").write_text("main moves on")
+    cat.commit()
+    cat.git("switch", "--quiet", "--detach", made)
+    cat.git("rebase", "--quiet", "main")
+    cat.git("push", "--quiet", "--force", "origin", f"HEAD:{addition.REF}")
+    main = Workspace.lay(cat.root, cat.git("rev-parse", "main"), laid.folder)
+    assert addition.tip(main, remote=True) == cat.git("rev-parse", "HEAD") != made
 
 
 def test_what_came_to_the_branch_meanwhile_is_not_overwritten(cat):
