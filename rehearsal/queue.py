@@ -98,6 +98,8 @@ def cut(workflow: Json, waiting: set[str], ended: Mapping[str, Json]) -> Json:
         needs = {needs} if isinstance(needs, str) else {*needs}
         if name in ended:
             said = ended[name]
+            if said["result"] == "skipped":
+                continue
             result = "true" if said["result"] == "success" else "false"
             jobs[name] = {"runs-on": "ubuntu-latest", "outputs": said["outputs"], "steps": [{"run": result}]}
         elif name in waiting:

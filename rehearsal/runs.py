@@ -12,6 +12,7 @@ import yaml
 from rehearsal import act, queue, triggers
 from rehearsal.act import Outcome, Step
 from rehearsal.api import GitHub
+from rehearsal.github.settings import opened
 from rehearsal.queue import Json, Queue
 
 CML = Path(__file__).parent / "cml"
@@ -47,6 +48,7 @@ class Run:
     scratch: Path
     outcome: Outcome = field(default_factory=Outcome)
     free: set[str] = field(default_factory=set)  # jobs that have waited
+    notes: set[str] = field(default_factory=set)  # jobs in whose place a note was left by the last turn
 
     @property
     def ended(self) -> bool:
@@ -126,41 +128,68 @@ class Runner:
         return bool(name) and not self.approves and self.api.asks(str(name))
 
     def _go_on(self, run: Run) -> None:
-        """Run the jobs that can, and let the others wait."""
-        left = [name for name in run.content["jobs"] if name not in run.free]
-        waits = {name for name in left if self._is_asked(run, name) or self._is_taken(run, name)}
-        before = {name: result for name, result in run.outcome.jobs.items() if result not in (WAITING, PENDING)}
-        self._act(run, waits, run.given() if before else {})
-        run.outcome.jobs |= before
-        for name in [name for name in waits if run.outcome.jobs.get(name) == "success"]:  # its note: it isn't skipped
-            holds = self._enters(run, name)
-            run.outcome.jobs[name] = WAITING if holds else PENDING
+        """Run the jobs that can, and let the others wait. act gives all jobs the same secrets: so those of another
+        environment have their turn after it.
+        """
+        for turn in self._turns(run):
+            left = [name for name in run.content["jobs"] if name not in run.free]
+            waits = {name for name in left if self._is_asked(run, name) or self._is_taken(run, name)}
+            before = {name: result for name, result in run.outcome.jobs.items() if result not in (WAITING, PENDING)}
+            later = {name for name in run.content["jobs"] if self._secrets(run, name) not in ({}, turn)} - before.keys()
+            nothing: Json = {"outputs": {}}
+            ended = {name: {**run.given().get(name, nothing), "result": result} for name, result in before.items()}
+            self._act(run, waits | later, ended, turn)
+            run.outcome.jobs |= before
+            for name in waits & self._noted(run):
+                run.outcome.jobs[name] = WAITING if self._enters(run, name) else PENDING
+            following = (later - waits) & self._noted(run)
+            if not following:
+                break
+            for name in following:
+                del run.outcome.jobs[name]
         for name in run.free & run.outcome.jobs.keys():
             self._leaves(run, name)
         if run.ended:
             self.api.finish_run(run.run_id, run.outcome.conclusion)
             self._leaves(run, "")
 
+    def _secrets(self, run: Run, job: str) -> dict[str, str]:
+        """What the environment of a job holds for it."""
+        name = queue.environment(run.content["jobs"][job])
+        known = [one["name"] for one in self.api.known["secrets"] if one["environment"] == name]
+        return {secret: opened(self.api, str(name), secret) for secret in known}
+
+    def _turns(self, run: Run) -> list[dict[str, str]]:
+        """Secrets of the environments, in the order of the jobs that have not run."""
+        done = {name for name, result in run.outcome.jobs.items() if result not in (WAITING, PENDING)}
+        given = [self._secrets(run, name) for name in run.content["jobs"] if name not in done]
+        return [one for number, one in enumerate(given) if one and one not in given[:number]] or [{}]
+
+    def _noted(self, run: Run) -> set[str]:
+        """Jobs in whose place a note was left: they aren't skipped."""
+        return {name for name, result in run.outcome.jobs.items() if result == "success" and name in run.notes}
+
     def _is_taken(self, run: Run, job: str) -> bool:
         group = run.group(job)
         return group is not None and self.groups.holders.get(group[0], (run, job)) != (run, job)
 
-    def _act(self, run: Run, waits: set[str], given: dict[str, Json]) -> None:
+    def _act(self, run: Run, waits: set[str], ended: dict[str, Json], secrets: dict[str, str]) -> None:
         rights = triggers.permissions(run.content)
         if run.head.fork and run.event == "pull_request":
             rights = {job: dict.fromkeys(rights_, "read") for job, rights_ in rights.items()}
         pushers = [job for job, allowed in rights.items() if allowed.get("contents") == "write"]
         variables = self._variables("main" if run.event in MAINS_OWN else run.head.branch, run.scratch)
         variables |= {"REHEARSAL_PUSHERS": " ".join(pushers), "GITHUB_RUN_ID": str(run.run_id)}
-        file = None
-        if waits or given:
+        file, run.notes = None, waits
+        if waits or ended:
             (run.scratch / "needs").mkdir(parents=True, exist_ok=True)
             file = run.scratch / run.workflow
-            file.write_text(yaml.safe_dump(queue.cut(run.content, waits, given)), encoding="utf-8")
+            file.write_text(yaml.safe_dump(queue.cut(run.content, waits, ended)), encoding="utf-8")
+        private = [word for name, value in secrets.items() for word in ("--secret", f"{name}={value}")]
         settings = [word for name, value in self.variables.items() for word in ("--var", f"{name}={value}")]
         act.run(
             run.tree, run.workflow, run.event, run.payload, run.token, variables, run.scratch, self.heard,
-            [*settings, *self.options],
+            [*settings, *private, *self.options],
             entered=lambda job: self.api.grant(run.token, rights.get(job, {})), file=file, outcome=run.outcome,
         )  # fmt: skip
 

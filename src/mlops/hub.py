@@ -14,7 +14,7 @@ from github.PullRequest import PullRequest
 from github.Repository import Repository
 
 from mlops.contract import BadInput
-from mlops.workspace import git, origin
+from mlops.workspace import SERVER_API, git, origin
 
 API = "https://api.github.com"
 # Waits out GitHub's 5xx and its rate limits; what changes something is sent again, too
@@ -60,7 +60,7 @@ class Hub:
         Raises
         ------
         BadInput
-            There is no token, or no repository that it opens.
+            There is no token, or no repository that it opens; or the workflows can't run there.
         """
         if not os.environ.get("GITHUB_TOKEN"):
             raise BadInput(
@@ -69,6 +69,11 @@ class Hub:
                 "GITHUB_TOKEN=$(gh auth token)"
             )
         place = {} if os.environ.get("GITHUB_REPOSITORY") else origin(git(root, "remote", "get-url", "origin"))
+        if place.get("GITHUB_API_URL", "").endswith(SERVER_API):
+            raise BadInput(
+                f"{place['GITHUB_REPOSITORY']} is on a GitHub Enterprise Server, whose runners keep no artifacts of "
+                "the kind that pull requests hand in (actions/upload-artifact from v4 on). github.com, ghe.com do"
+            )
         variables = {**os.environ, **place}
         hub = cls.connect(variables)
         try:

@@ -30,6 +30,7 @@ NOT_HANDED_ON = ("PYTHONPATH", "VIRTUAL_ENV", "GITHUB_TOKEN", "SIGNING_KEY", "AL
 MADE = ("artifacts/", "data/", ".dvc/", "dvc.lock")
 MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")  # bytes of this machine
 ORIGIN = re.compile(r"(?:\w+://(?:[^@/]+@)?|[^@/]+@)([\w.-]+)(?::\d+)?[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?")
+SERVER_API = "/api/v3"  # of a GitHub Enterprise Server
 LOST = re.compile(r"missing data 'source': (.+)")
 STARTED = re.compile(r"^(?:Running stage|Stage) '(\w+)'(.*)")
 
@@ -56,13 +57,15 @@ def git(root: Path, *words: str, given: str | None = None, **environment: str) -
 
 
 def origin(url: str) -> dict[str, str]:
-    """Variables that say where git's origin is, if it is at GitHub, or at a GitHub of one's own."""
+    """Variables that say where git's origin is, if it is at GitHub, at ghe.com, or on a GitHub Enterprise Server."""
     match = ORIGIN.fullmatch(url)
     if match is None:
         raise BadInput(f"git's origin is {url}, which is no repository at GitHub; set GITHUB_REPOSITORY to OWNER/NAME")
     host, name = match.groups()
-    own = {} if host == "github.com" else {"GITHUB_API_URL": f"https://{host}/api/v3"}
-    return {"GITHUB_REPOSITORY": name, **own}
+    if host == "github.com":
+        return {"GITHUB_REPOSITORY": name}
+    api = f"https://api.{host}" if host.endswith(".ghe.com") else f"https://{host}{SERVER_API}"
+    return {"GITHUB_REPOSITORY": name, "GITHUB_API_URL": api}
 
 
 def snapshot(root: Path) -> str:

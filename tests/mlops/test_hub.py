@@ -10,6 +10,7 @@ from github import GithubException
 from mlops.contract import BadInput
 from mlops.hub import Hub
 from mlops.releasing.addition import BRANCH
+from mlops.workspace import origin
 from rehearsal.api import TROUBLE, GitHub
 from rehearsal.github.calls import Answer
 from tests.conftest import ENVIRONMENT, ROOT
@@ -163,3 +164,28 @@ def test_a_release_that_was_cut_off_is_completed(github, version, monkeypatch):
     assert (releases(github), assets(github)) == ([("model@v1.0.0", True)], ["model.onnx"])
     hub(github, {"contents": "write"}).publish("model@v1.0.0", "The card", version)
     assert (releases(github), assets(github)) == ([("model@v1.0.0", False)], ["model.onnx", "model.json"])
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        (
+            "git@git.example.com:owner/project.git",
+            "owner/project is on a GitHub Enterprise Server, whose runners",
+        ),
+        ("https://gitlab.com/owner", "which is no repository at GitHub"),
+    ],
+)
+def test_where_the_workflows_cannot_run_is_said(url, why, tmp_path, monkeypatch):
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, env=ENVIRONMENT, check=True)
+    subprocess.run(["git", "remote", "add", "origin", url], cwd=tmp_path, env=ENVIRONMENT, check=True)
+    for name in ("GITHUB_REPOSITORY", "GITHUB_API_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GITHUB_TOKEN", "a token")
+    with pytest.raises(BadInput, match=why):
+        Hub.of_person(tmp_path)
+
+
+def test_ghe_com_has_its_api_under_a_name_of_its_own():
+    found = origin("https://acme.ghe.com/owner/project.git")
+    assert found == {"GITHUB_REPOSITORY": "owner/project", "GITHUB_API_URL": "https://api.acme.ghe.com"}

@@ -1,13 +1,16 @@
 """Who waits in the sandbox, as at GitHub: for an environment's reviewers, and for a concurrency group."""
 
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from github.PublicKey import encrypt
 
 from mlops.workspace import git
 from rehearsal import queue
+from rehearsal.github import settings
 from rehearsal.queue import Queue
 from rehearsal.runs import Run
 from rehearsal.sandbox import IDENTITY, Sandbox, sandbox
@@ -103,6 +106,25 @@ def test_a_rollback_in_the_group_of_a_deployment_waits_for_its_approval_and_is_c
     if own:
         made.approve(back, "back")
         assert told(back) == ["went back"]
+
+
+def test_each_job_sees_the_secrets_of_its_environment_alone(github):
+    step = [{"run": 'echo "told ${#KEY}"', "env": {"KEY": "${{ secrets.KEY }}"}}]
+    jobs = {
+        "first": {"environment": "release", "outputs": {"n": "7"}, "steps": step},
+        "second": {"needs": ["first"], "environment": "production", "steps": step},
+        "third": {"needs": ["second"], "steps": [{"run": 'echo "told ${{ needs.second.result }}"'}]},
+        "never": {"if": "false", "needs": ["first"], "environment": "production", "steps": step},
+    }
+    made = github(keys={"jobs": jobs})
+    made.approves = True
+    for name in ("release", "production"):
+        made.api.protect(name)
+        sealed = encrypt(b64encode(bytes(settings.box().public_key)).decode(), f"of-{name}")
+        made.api.add("secrets", name="KEY", environment=name, encrypted_value=sealed)
+    run = made.dispatch("keys.yml")
+    assert run.outcome.jobs == {"first": "success", "second": "success", "third": "success", "never": "skipped"}
+    assert told(run) == [f"told {len('of-release')}", f"told {len('of-production')}", "told success"]
 
 
 PULL = {"event": {"pull_request": {"number": 7}}, "event_name": "pull_request", "ref": "refs/heads/x"}
