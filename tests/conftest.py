@@ -18,7 +18,7 @@ SAMPLE = "8000"
 GROUP = re.compile(r'^pytestmark = .*xdist_group\("(\w+)"\)', re.MULTILINE)
 LONGEST = (
     "test_readme.py", "test_adopt.py", "test_update.py", "test_deployments.py", "test_pull_requests.py",
-    "test_experiment.py", "test_outcomes.py", "test_retraining.py", "test_mutants.py",
+    "test_experiment.py", "test_outcomes.py", "test_retraining.py", "test_mutants.py", "test_first_day.py",
 )  # fmt: skip
 ORDER = "ORDER"  # in the environment: the seed of a random order
 os.environ |= {  # of the tests' own processes and of those that they start
