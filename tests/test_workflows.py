@@ -163,7 +163,17 @@ def test_what_makes_tags_has_the_key_that_signs_them() -> None:
     making = [step for _, step in STEPS if step.get("run", "").partition("pipelines.")[2].startswith(makes)]
     assert len(making) > 4
     assert {step["env"]["SIGNING_KEY"] for step in making} == {"${{ secrets.DEPLOY_KEY }}"}
-    assert [place for place in PUSHERS if "environment" not in JOBS[place]] == [("retrain", "retrain")]
+
+
+def test_what_writes_to_the_storage_has_an_environment_whose_variables_name_who_may() -> None:
+    """The repository's name who may read, as pull requests train with them."""
+    writing = ("release --push", "retrain --push", "score ")
+    writers = {place for place in JOBS if any(run.startswith(writing) for run in runs(place))}
+    assert writers == {("deploy", "staging"), ("retrain", "retrain"), ("score", "score")}
+    assert {JOBS[place]["environment"] for place in writers} == {"release"}
+    assert [place for place in writers if ON_MAIN not in JOBS[place]["if"]] == []
+    strangers = {place for place in JOBS if place[0] in ("experiment", "report")}
+    assert [place for place in strangers if "environment" in JOBS[place]] == []
 
 
 def runs(place: tuple[str, str]) -> list[str]:

@@ -12,9 +12,9 @@ from tests.conftest import ENVIRONMENT, Project, clone
 
 pytestmark = pytest.mark.xdist_group("mutants")  # they share a clone
 
-CHALLENGE, CHECKS, DEPLOY, EXPERIMENT, IMAGE, REPORT, RETRAIN, ROLLBACK = (
+CHALLENGE, CHECKS, DEPLOY, EXPERIMENT, IMAGE, REPORT, RETRAIN, ROLLBACK, SCORE = (
     f".github/workflows/{name}.yml"
-    for name in ("challenge", "checks", "deploy", "experiment", "image", "report", "retrain", "rollback")
+    for name in ("challenge", "checks", "deploy", "experiment", "image", "report", "retrain", "rollback", "score")
 )
 COMMENTING = "src/mlops/commenting.py"
 SIGNING = "src/mlops/releasing/signing.py"
@@ -113,6 +113,10 @@ MUTANTS = [
            "tests/rehearsal/test_commenting.py"),
     Mutant("attested without the right", DEPLOY, "      attestations: write # say that this workflow made the model\n",
            ""),
+    Mutant("retraining with a pull request's identity", RETRAIN, "    environment: release", "    #"),
+    Mutant("scoring with a pull request's identity", SCORE, "    environment: release", "    #"),
+    Mutant("scoring on any branch", SCORE, " && github.ref == format('refs/heads/{0}', "
+           "github.event.repository.default_branch)", ""),
     Mutant("nothing signed", DEPLOY, "          SIGNING_KEY: ${{ secrets.DEPLOY_KEY }}\n", ""),
     Mutant("any key for production", SIGNING, '"-I", wanted', '"-I", "release"', SIGNED),
     Mutant("prod signed by the key of releases", SIGNING, '"prod": "production"', '"prod": "release"', SIGNED),
