@@ -97,6 +97,12 @@ class GitHub(Memory):
         """From now on a token has these permissions alone: those of the job that runs."""
         self.tokens[token] = replace(self.tokens[token], permissions=dict(permissions))
 
+    def delete(self, token: str) -> None:
+        """A person's token; the deploy keys that it made go with it."""
+        actor = self.tokens.pop(token).actor
+        with self.change():
+            self.known["keys"] = [key for key in self.known["keys"] if key["added_by"] != actor]
+
     def respond(self, method: str, target: str, headers: Message, body: bytes) -> Answer:
         """Answer one request, its content encoded, and remember it."""
         scheme, _, secret = headers.get("Authorization", "").partition(" ")

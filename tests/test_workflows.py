@@ -52,6 +52,7 @@ RIGHTS = {
     ("monitor", "elsewhere"): {},
     ("retrain", "elsewhere"): {},
     ("rollback", "elsewhere"): {},
+    ("score", "elsewhere"): {},
     ("score", "score"): {"contents": "read", "id-token": "write"},
 }
 STARTED_BY = {
@@ -171,7 +172,17 @@ def test_what_makes_tags_has_the_key_that_signs_them() -> None:
     making = [step for _, step in STEPS if step.get("run", "").partition("pipelines.")[2].startswith(makes)]
     assert len(making) > 4
     assert {step["env"]["SIGNING_KEY"] for step in making} == {"${{ secrets.DEPLOY_KEY }}"}
-    assert [place for place in PUSHERS if "environment" not in JOBS[place]] == [("retrain", "retrain")]
+
+
+def test_what_writes_to_the_storage_has_an_environment_whose_variables_name_who_may() -> None:
+    """The repository's name who may read, as pull requests train with them."""
+    writing = ("release --push", "retrain --push", "score ")
+    writers = {place for place in JOBS if any(run.startswith(writing) for run in runs(place))}
+    assert writers == {("deploy", "staging"), ("retrain", "retrain"), ("score", "score")}
+    assert {JOBS[place]["environment"] for place in writers} == {"release"}
+    assert [place for place in writers if ON_MAIN not in JOBS[place]["if"]] == []
+    strangers = {place for place in JOBS if place[0] in ("experiment", "report")}
+    assert [place for place in strangers if "environment" in JOBS[place]] == []
 
 
 def runs(place: tuple[str, str]) -> list[str]:
@@ -254,10 +265,6 @@ def test_template_itself_deploys_nothing_and_watches_nothing() -> None:
 
 @pytest.mark.parametrize("name", [name for name, starters in STARTED_BY.items() if "workflow_dispatch" in starters])
 def test_who_starts_a_workflow_on_another_branch_is_told_so(name: str) -> None:
-    """score.yml alone writes nothing here, and may try another branch's code."""
-    if name == "score":
-        assert (name, "elsewhere") not in JOBS
-        return
     job = JOBS[name, "elsewhere"]
     not_there = ON_MAIN.replace("==", "!=")
     assert job["if"] in (f"${{{{ {not_there} }}}}", f"${{{{ github.event_name != 'schedule' && {not_there} }}}}")

@@ -35,6 +35,7 @@ class Memory(Place):
         self.folder = folder
         self.known: dict[str, list[Json]] = {kind: [] for kind in KINDS}
         self.actions: Json = {"default_workflow_permissions": "write", "can_approve_pull_request_reviews": False}
+        self.deploy_keys = True  # does its owner allow them? New organisations don't
         self.people: dict[int, Json] = {}  # persons and teams that were looked up, by their ids
         self.blobs: dict[str, int] = {}  # what a storage address signs for: an artifact's id
         self.uploads: dict[int, Path] = {}  # folders of runs, see `start_run`

@@ -11,6 +11,7 @@ R = "/repos/OWNER/REPO"
 POLICIES = "environments/ENVIRONMENT/deployment-branch-policies"
 # `talk`: issues, or pull-requests as well where the number is a pull request's.
 ROUTES: tuple[tuple[str, str, str, str, Function], ...] = (
+    ("GET", "/user", "", "", settings.show_owner),
     ("GET", "/users/LOGIN", "", "", conversations.show_user),
     ("GET", "/orgs/ORG/teams/TEAM", "", "", settings.show_team),
     ("GET", R, "", "", conversations.show_repository),
@@ -65,6 +66,7 @@ ROUTES: tuple[tuple[str, str, str, str, Function], ...] = (
     ("GET", f"{R}/environments/ENVIRONMENT/secrets/public-key", "environments", "read", settings.show_box),
     ("GET", f"{R}/environments/ENVIRONMENT/secrets/SECRET", "environments", "read", settings.show_secret),
     ("PUT", f"{R}/environments/ENVIRONMENT/secrets/SECRET", "environments", "write", settings.set_secret),
+    ("DELETE", f"{R}/environments/ENVIRONMENT/secrets/SECRET", "environments", "write", settings.delete_secret),
     ("GET", f"{R}/keys", "administration", "read", settings.list_keys),
     ("POST", f"{R}/keys", "administration", "write", settings.create_key),
     ("DELETE", f"{R}/keys/KEY", "administration", "write", settings.delete_key),

@@ -1,6 +1,7 @@
 """Endpoints for settings: Actions, environments with branches and secrets, deploy keys, rulesets.
 
-A private repository is one of GitHub Free: no rulesets, and no reviewers.
+A private repository is one of GitHub Free: no rulesets, and of an environment's guards not even the defaults. A deploy
+key dies with the personal token that made it (`GitHub.delete`), and an organisation may forbid them (`deploy_keys`).
 """
 
 from base64 import b64decode, b64encode
@@ -15,6 +16,8 @@ from rehearsal.github.place import Json, Unknown
 RULES = {"creation", "update", "deletion", "non_fast_forward", "pull_request", "required_status_checks"}
 ACTORS = {"DeployKey", "Integration", "OrganizationAdmin", "RepositoryRole", "Team"}
 BUY = "Upgrade to GitHub Pro or make this repository public to enable this feature."
+GUARDS = {"reviewers", "prevent_self_review", "wait_timer"}
+FORBIDDEN = {"resource": "PublicKey", "code": "custom", "message": "Deploy keys are disabled for this repository"}
 BUY_REVIEWERS = (
     "Failed to create the environment protection rule. "
     "Please ensure the billing plan supports the required reviewers protection rule."
@@ -25,6 +28,13 @@ BUY_REVIEWERS = (
 def box() -> PrivateKey:
     """Whose public half seals secrets."""
     return PrivateKey.generate()
+
+
+def show_owner(hub: Memory, call: Call) -> Answer:
+    """Of the token; an App's is nobody's."""
+    if call.actor.endswith("[bot]"):
+        raise Refused(403, "Resource not accessible by integration")
+    return Answer(hub.user(call.actor))
 
 
 def show_team(hub: Memory, call: Call) -> Answer:
@@ -55,7 +65,7 @@ def show_environment(hub: Memory, call: Call) -> Answer:
 def set_environment(hub: Memory, call: Call) -> Answer:
     """Made, or made anew: what the body doesn't name is switched off."""
     name, asked = call.words["environment"], call.body.get("reviewers") or []
-    if hub.private and asked:
+    if hub.private and GUARDS & call.body.keys():
         raise Refused(422, BUY_REVIEWERS)
     rules: list[Json] = []
     if call.body.get("wait_timer"):
@@ -120,6 +130,12 @@ def set_secret(hub: Memory, call: Call) -> Answer:
     return Answer(None, 201)
 
 
+def delete_secret(hub: Memory, call: Call) -> Answer:
+    found = hub.find("secrets", name=call.words["secret"], environment=call.words["environment"])
+    hub.known["secrets"].remove(found)
+    return Answer(None, 204)
+
+
 def opened(hub: Memory, environment: str, name: str) -> str:
     """What a job of the environment would find in a secret."""
     sealed = hub.find("secrets", name=name, environment=environment)["encrypted_value"]
@@ -132,10 +148,12 @@ def list_keys(hub: Memory, _: Call) -> Answer:
 
 def create_key(hub: Memory, call: Call) -> Answer:
     title, key = required(call, "PublicKey", "title", "key")
+    if not hub.deploy_keys:
+        raise Refused(422, "Validation Failed", FORBIDDEN)
     if any(one["key"] == key for one in hub.known["keys"]):
         raise invalid("PublicKey", "key", "custom", "key is already in use")
-    rights = {"read_only": call.body.get("read_only", False), "verified": True}
-    return Answer(hub.add("keys", "keys/{id}", title=title, key=key, **rights), 201)
+    rights = {"read_only": call.body.get("read_only", False), "verified": True, "enabled": True}
+    return Answer(hub.add("keys", "keys/{id}", title=title, key=key, added_by=call.actor, **rights), 201)
 
 
 def delete_key(hub: Memory, call: Call) -> Answer:

@@ -64,9 +64,9 @@ class Hub:
         """
         if not os.environ.get("GITHUB_TOKEN"):
             raise BadInput(
-                "GITHUB_TOKEN is not set: make a token for this repository with the right to write Administration, "
-                "Contents, Environments and Pull requests (github.com/settings/personal-access-tokens), or "
-                "GITHUB_TOKEN=$(gh auth token)"
+                "GITHUB_TOKEN is not set: make a token for the repository (github.com/settings/personal-access-tokens) "
+                "with Actions: read, Administration: write, Commit statuses: read, Environments: write, Pull requests: "
+                "write, and the organisation's Members: read where teams review; or GITHUB_TOKEN=$(gh auth token)"
             )
         place = {} if os.environ.get("GITHUB_REPOSITORY") else origin(git(root, "remote", "get-url", "origin"))
         if place.get("GITHUB_API_URL", "").endswith(SERVER_API):

@@ -12,10 +12,12 @@ from tests.conftest import ENVIRONMENT, Project, clone
 
 pytestmark = pytest.mark.xdist_group("mutants")  # they share a clone
 
-CHALLENGE, CHECKS, DEPLOY, EXPERIMENT, IMAGE, MONITOR, REPORT, RETRAIN, ROLLBACK = (
+CHALLENGE, CHECKS, DEPLOY, EXPERIMENT, IMAGE, MONITOR, REPORT, RETRAIN, ROLLBACK, SCORE = (
     f".github/workflows/{name}.yml"
-    for name in ("challenge", "checks", "deploy", "experiment", "image", "monitor", "report", "retrain", "rollback")
-)
+    for name in (
+        "challenge", "checks", "deploy", "experiment", "image", "monitor", "report", "retrain", "rollback", "score",
+    )
+)  # fmt: skip
 COMMENTING = "src/mlops/commenting.py"
 SIGNING = "src/mlops/releasing/signing.py"
 STATIC, SIGNED = "tests/test_workflows.py", "tests/mlops/releasing/test_signing.py"
@@ -124,6 +126,10 @@ MUTANTS = [
            "tests/rehearsal/test_commenting.py"),
     Mutant("attested without the right", DEPLOY, "      attestations: write # say that this workflow made the model\n",
            ""),
+    Mutant("retraining with a pull request's identity", RETRAIN, "    environment: release", "    #"),
+    Mutant("scoring with a pull request's identity", SCORE, "    environment: release", "    #"),
+    Mutant("scoring on any branch", SCORE, " && github.ref == format('refs/heads/{0}', "
+           "github.event.repository.default_branch)", ""),
     Mutant("nothing signed", DEPLOY, "          SIGNING_KEY: ${{ secrets.DEPLOY_KEY }}\n", ""),
     Mutant("any key for production", SIGNING, '"-I", wanted', '"-I", "release"', SIGNED),
     Mutant("prod signed by the key of releases", SIGNING, '"prod": "production"', '"prod": "release"', SIGNED),

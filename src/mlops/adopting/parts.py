@@ -5,18 +5,22 @@ References
 GitHub REST API: https://docs.github.com/rest (labels, actions/permissions, deployments, deploy-keys, repos/rules).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from github import GithubException
 from github.PublicKey import encrypt
 
+from mlops.contract import BadInput
 from mlops.hub import Hub
 
 Json = dict[str, Any]
+GUARDS: Json = {"reviewers": [], "prevent_self_review": False, "wait_timer": 0}  # of an environment, and their defaults
 MOST = "per_page=100"  # more deploy keys, rulesets or branches of an environment nobody has
 
 
@@ -32,6 +36,11 @@ class Part:
     write: Callable[[Json | None], object]
     right: str = "administration=write"
 
+    def is_there(self) -> bool:
+        """As wanted, but for the guards of an environment, which a plan may lack."""
+        found = self.read()
+        return found is not None and all(found.get(name) == self.wanted[name] for name in self.wanted.keys() - GUARDS)
+
 
 def label(hub: Hub, wanted: Json) -> Part:
     place = f"labels/{quote(wanted['name'], safe='')}"
@@ -39,7 +48,7 @@ def label(hub: Hub, wanted: Json) -> Part:
     def write(found: Json | None) -> None:
         hub.ask("PATCH", place, wanted) if found else hub.ask("POST", "labels", wanted)
 
-    return Part(f"label {wanted['name']}", wanted, lambda: hub.find(place), write, "issues=write")
+    return Part(f"label {wanted['name']}", wanted, lambda: hub.find(place), write, "pull_requests=write")
 
 
 def actions(hub: Hub, wanted: Json) -> Part:
@@ -48,28 +57,41 @@ def actions(hub: Hub, wanted: Json) -> Part:
 
 
 def environment(hub: Hub, wanted: Json) -> Part:
-    """Its protection, and the branches that may use it. Reviewers are written as in CODEOWNERS: @ann, @org/team."""
+    """Its guards, and the branches that may use it. Reviewers are written as in CODEOWNERS: @ann, @org/team.
+
+    A guard that is off, and is to stay off, isn't sent: private repositories below Enterprise refuse even that (422).
+    """
     place = f"environments/{quote(wanted['name'], safe='')}"
     policies = f"{place}/deployment-branch-policies"
-    handles = [handle.lower() for handle in wanted["reviewers"]]
-    plain = {name: wanted[name] for name in ("branches", "prevent_self_review", "wait_timer")}
+    told = {**{name: wanted[name] for name in GUARDS}, "branches": sorted(wanted["branches"])}
+    told["reviewers"] = [handle.lower() for handle in wanted["reviewers"]]
 
     def read() -> Json | None:
         found = hub.find(place)
         return found and _environment(found, hub.ask("GET", f"{policies}?{MOST}")["branch_policies"])
 
-    def write(_: Json | None) -> None:
-        own = {"protected_branches": False, "custom_branch_policies": True}
-        people = [_reviewer(hub, handle) for handle in handles]
-        rest = {name: wanted[name] for name in ("prevent_self_review", "wait_timer")}
-        hub.ask("PUT", place, {**rest, "reviewers": people, "deployment_branch_policy": own})
+    def write(found: Json | None) -> None:
+        now, own = found or GUARDS, {"protected_branches": False, "custom_branch_policies": True}
+        branches, refused = {"deployment_branch_policy": own}, None
+        guards = {name: told[name] for name, off in GUARDS.items() if told[name] != off or now[name] != off}
+        if "reviewers" in guards:
+            guards["reviewers"] = [_reviewer(hub, handle) for handle in told["reviewers"]]
+        try:
+            hub.ask("PUT", place, {**guards, **branches})
+        except GithubException as error:
+            if error.status != 422 or any(now[name] != off for name, off in GUARDS.items()):
+                raise
+            hub.ask("PUT", place, branches)  # whoever's plan lacks the guards has these at least
+            refused = error
         known = {one["name"]: one["id"] for one in hub.ask("GET", f"{policies}?{MOST}")["branch_policies"]}
         for name in set(wanted["branches"]) - set(known):
             hub.ask("POST", policies, {"name": name, "type": "branch"})
         for name in set(known) - set(wanted["branches"]):
             hub.ask("DELETE", f"{policies}/{known[name]}")
+        if refused:
+            raise refused
 
-    return Part(f"environment {wanted['name']}", {**plain, "reviewers": handles}, read, write)
+    return Part(f"environment {wanted['name']}", told, read, write)
 
 
 def _environment(found: Json, policies: list[Json]) -> Json:
@@ -79,7 +101,7 @@ def _environment(found: Json, policies: list[Json]) -> Json:
     limited = found.get("deployment_branch_policy") or {}
     names = [one["name"] for one in policies] if limited.get("custom_branch_policies") else []
     return {
-        "branches": [*names, *(["protected branches"] if limited.get("protected_branches") else [])],
+        "branches": sorted([*names, *(["protected branches"] if limited.get("protected_branches") else [])]),
         "reviewers": [_handle(one["reviewer"]).lower() for one in asked.get("reviewers", ())],
         "prevent_self_review": asked.get("prevent_self_review", False),
         "wait_timer": rules.get("wait_timer", {}).get("wait_timer", 0),
@@ -102,23 +124,33 @@ def _reviewer(hub: Hub, handle: str) -> Json:
 def deploy_key(hub: Hub, environment: str, secret: str) -> Part:
     """A key that may push, whose private half nobody but the environment's jobs ever sees."""
     place = f"environments/{quote(environment, safe='')}/secrets"
-    wanted = {"title": environment, "read_only": False, "secret": secret}
+    wanted = {"title": environment, "read_only": False, "enabled": True, "secret": secret}
 
     def keys() -> list[Json]:
         return [key for key in hub.ask("GET", f"keys?{MOST}") if key["title"] == environment]
 
     def read() -> Json | None:
         known = keys()
-        return known[0] | {"secret": secret if hub.find(f"{place}/{secret}") else None} if known else None
+        if len(known) != 1:  # of two, nobody knows which is the secret's
+            return None
+        return {"enabled": True, **known[0], "secret": secret if hub.find(f"{place}/{secret}") else None}
 
     def write(_: Json | None) -> None:
-        for key in keys():  # whose private half is lost, or who may not push
+        """What goes wrong leaves no key that passes for whole: one without a secret, two, or what was there."""
+        box, known, (public, private) = hub.ask("GET", f"{place}/public-key"), keys(), _pair()
+        if not known and hub.find(f"{place}/{secret}"):
+            hub.ask("DELETE", f"{place}/{secret}")  # its key went, as with a token that was deleted
+        made, stored = hub.ask("POST", "keys", {"title": environment, "key": public, "read_only": False}), False
+        try:
+            sealed = {"encrypted_value": encrypt(box["key"], private), "key_id": box["key_id"]}
+            hub.ask("PUT", f"{place}/{secret}", sealed)
+            stored = True
+        finally:
+            if not stored:
+                with suppress(GithubException):
+                    hub.ask("DELETE", f"keys/{made['id']}")
+        for key in known:  # whose private half is lost, or who may not push
             hub.ask("DELETE", f"keys/{key['id']}")
-        public, private = _pair()
-        hub.ask("POST", "keys", {"title": environment, "key": public, "read_only": False})
-        box = hub.ask("GET", f"{place}/public-key")
-        sealed = {"encrypted_value": encrypt(box["key"], private), "key_id": box["key_id"]}
-        hub.ask("PUT", f"{place}/{secret}", sealed)
 
     return Part(f"deploy key {environment}", wanted, read, write, "administration=write, environments=write")
 
@@ -131,13 +163,20 @@ def _pair() -> tuple[str, str]:
     return made.public_key().public_bytes(*halves).decode(), made.private_bytes(*forms).decode()
 
 
-def ruleset(hub: Hub, wanted: Json) -> Part:
+def ruleset(hub: Hub, wanted: Json, ways: Sequence[Part] = ()) -> Part:
+    """One that deploy keys pass isn't made, nor changed, before its `ways` are open: environments and their keys."""
+    passes = any(actor["actor_type"] == "DeployKey" for actor in wanted["bypass_actors"])
+
     def read() -> Json | None:
         listed = hub.ask("GET", f"rulesets?includes_parents=false&{MOST}")
         known = next((one["id"] for one in listed if one["name"] == wanted["name"]), None)
         return hub.ask("GET", f"rulesets/{known}") if known else None
 
     def write(found: Json | None) -> None:
+        shut = ", ".join(way.name for way in ways if not way.is_there()) if passes else ""
+        if passes and (shut or not ways):
+            why = f"these aren't there: {shut}" if shut else "no environment has a deploy_key"
+            raise BadInput(f"left as it is, as nobody could push the tags that it guards: {why}; then run this again")
         hub.ask("PUT", f"rulesets/{found['id']}", wanted) if found else hub.ask("POST", "rulesets", wanted)
 
     return Part(f"ruleset {wanted['name']}", wanted, read, write)

@@ -7,10 +7,15 @@ from typing import Any
 from github import GithubException
 
 from mlops.adopting.parts import Part
+from mlops.contract import BadInput
 
 PLANS = (
     "the plan of its owner hasn't got this: private repositories have rulesets and environments from GitHub Pro and "
     "Team on, reviewers with Enterprise alone; public ones have all of it"
+)
+NO_KEYS = (
+    "the organisation forbids them, as new ones do: an owner allows them (in its settings: Deploy keys); until then "
+    "tags of production come from a laptop (`nox -s promote`, `nox -s rollback`), with the ruleset `production` off"
 )
 NAMES = ("type", "context", "actor_type", "actor_id")  # by which the members of a list are told apart
 
@@ -31,7 +36,7 @@ def plan(known: Iterable[Part]) -> tuple[list[Row], list[str]]:
     for part in known:
         try:
             rows += _rows(part, part.read())
-        except GithubException as error:
+        except (GithubException, BadInput) as error:
             faults.append(refusal(part, error))
     return rows, faults
 
@@ -46,19 +51,24 @@ def apply(known: Iterable[Part]) -> tuple[list[str], list[str]]:
             if list(_rows(part, found)):
                 part.write(found)
                 changed.append(part.name)
-        except GithubException as error:
+        except (GithubException, BadInput) as error:
             faults.append(refusal(part, error))
     return changed, faults
 
 
-def refusal(part: Part, error: GithubException) -> str:
+def refusal(part: Part, error: GithubException | BadInput) -> str:
     """Which setting it was, what GitHub answered, and what would help."""
+    if isinstance(error, BadInput):
+        return f"{part.name}: {error}"
     content = error.data if isinstance(error.data, dict) else {}
-    answer = " ".join([str(content.get("message", error.data)), *map(str, content.get("errors", ()))])
+    why = [one.get("message", one) if isinstance(one, dict) else one for one in content.get("errors", ())]
+    answer = " ".join(map(str, [content.get("message", error.data), *why]))
     right = (error.headers or {}).get("x-accepted-github-permissions") or part.right
     match error.status:
         case _ if "pgrade to" in answer or "billing plan" in answer:
             help = PLANS
+        case 422 if "eploy keys are disabled" in answer:
+            help = NO_KEYS
         case 401:
             help = "GITHUB_TOKEN is no token that GitHub knows"
         case 403:

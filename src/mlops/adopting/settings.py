@@ -1,5 +1,6 @@
 """Repository settings as code: what the files of .github/settings/ say. What they don't name stays as it is."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from github import GithubException
 from mlops import params
 from mlops.adopting import parts, signers
 from mlops.adopting.parts import Part
+from mlops.adopting.plan import Row
 from mlops.contract import BadInput, Strict, T
 from mlops.hub import Hub
 
@@ -75,13 +77,15 @@ class Settings:
     def parts(self, hub: Hub, root: Path) -> list[Part]:
         """In the order in which GitHub needs them: a key belongs to an environment, passes a ruleset, and signs."""
         having = {one.name: one.deploy_key for one in self.environments if one.deploy_key}
+        environments = [parts.environment(hub, msgspec.to_builtins(one)) for one in self.environments]
         keys = [parts.deploy_key(hub, name, secret) for name, secret in having.items()]
+        ways = [*(part for part, one in zip(environments, self.environments, strict=True) if one.deploy_key), *keys]
         return [
             *(parts.label(hub, msgspec.to_builtins(one)) for one in self.labels),
             parts.actions(hub, msgspec.to_builtins(self.actions)),
-            *(parts.environment(hub, msgspec.to_builtins(one)) for one in self.environments),
+            *environments,
             *keys,
-            *(parts.ruleset(hub, _possible(hub, msgspec.to_builtins(one))) for one in self.rulesets),
+            *(parts.ruleset(hub, _possible(hub, msgspec.to_builtins(one)), ways) for one in self.rulesets),
             signers.part(hub, root, list(having)),
         ]
 
@@ -114,6 +118,25 @@ def notes(settings: Settings, root: Path) -> list[str]:
     if params.load(root).deploy.approval == "required" and not any(one.reviewers for one in settings.environments):
         found.append(f"deploy.approval is `required`, and {FOLDER}/environments.yml names no reviewer: all is held")
     return found
+
+
+def rests_on(hub: Hub, rows: Iterable[Row]) -> list[str]:
+    """What a deploy key that is to be made dies with; nothing for an App's token, which it outlives.
+
+    References
+    ----------
+    GitHub's REST API, deploy keys: https://docs.github.com/rest/deploy-keys
+    """
+    if not any(row.setting.startswith("deploy key ") for row in rows):
+        return []
+    try:
+        owner = hub.ask("GET", "/user")["login"]
+    except GithubException:
+        return []
+    return [
+        f"new deploy keys die with this token of @{owner}: when it is deleted, as GitHub does after a year without use "
+        "(not when it is regenerated). Take a machine account's, or make them by hand: docs/deployment.md"
+    ]
 
 
 def _entries(root: Path, name: str, kind: type[T]) -> list[T]:

@@ -24,13 +24,15 @@ def part(hub: Hub, root: Path, environments: list[str]) -> Part:
         known = {key["title"]: " ".join(key["key"].split()[:2]) for key in hub.ask("GET", f"keys?{MOST}")}
         return "".join(f'{name} namespaces="git" {known[name]}\n' for name in environments if name in known)
 
-    def there() -> str | None:
-        git(root, "fetch", "--quiet", "--tags", "origin", hub.repository.default_branch)
+    def there(branch: str = hub.repository.default_branch) -> str | None:
+        git(root, "fetch", "--quiet", "--tags", "origin", branch)
         content = trees.contents(root, "FETCH_HEAD", [ALLOWED]).get(ALLOWED)
         return content.decode() if content is not None else None
 
     def read() -> dict[str, str] | None:
-        return wanted if lines() in ("", there()) or hub.open_pull_request(BRANCH) else None
+        known = lines()
+        proposed = hub.open_pull_request(BRANCH) and known == there(BRANCH)
+        return wanted if proposed or known in ("", there()) else None
 
     def write(_: object) -> None:
         blobs = {ALLOWED: trees.blob(root, lines())}
@@ -42,4 +44,4 @@ def part(hub: Hub, root: Path, environments: list[str]) -> Part:
         git(root, "push", "--quiet", "--no-verify", "--force", "origin", f"{made}:refs/heads/{BRANCH}")
         hub.propose(BRANCH, "Say who signs tags", BODY)
 
-    return Part("who signs tags", wanted, read, write, "contents=write, pull_requests=write")
+    return Part("who signs tags", wanted, read, write, "pull_requests=write")

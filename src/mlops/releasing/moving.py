@@ -120,7 +120,11 @@ def _advice(to: Remote) -> str:
         lines += [
             "In GitHub, Settings, Secrets and variables, Actions, Variables: "
             f"{VARIABLES[to.scheme]}. Jobs log in by GitHub's identity token; no secret is stored.",
-            "Pull requests train with that identity: let it read only, and let the environments that deploy override "
-            "the variables with one that may write.",
+            "Pull requests train with that identity: let it read only. One that may write has the same variables in "
+            "the environment `release` (Settings, Environments).",
+            "Let the cloud trust the issuer https://token.actions.githubusercontent.com with these subjects: to read "
+            "`repo:OWNER/NAME:pull_request`, `...:ref:refs/heads/main` and `...:environment:production`, to write "
+            "`repo:OWNER/NAME:environment:release` alone. A repository made or renamed after 15 July 2026 is "
+            "`repo:OWNER@ID/NAME@ID:...` there; `gh api repos/OWNER/NAME/actions/oidc/customization/sub` tells.",
         ]
     return "\n".join(lines)

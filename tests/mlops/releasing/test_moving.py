@@ -131,7 +131,10 @@ def test_project_gets_the_dependency_group_and_a_person_the_variables_to_set(
     """The cloud is a folder here."""
     monkeypatch.setattr(Bucket, "_reached", _as_folder(folder))
     account = "acme" if scheme == "azure" else ""
-    assert said in moving.move(pushed.root, moving.target(f"{scheme}://b/p", account=account))
+    advice = moving.move(pushed.root, moving.target(f"{scheme}://b/p", account=account))
+    assert said in advice
+    assert "to write `repo:OWNER/NAME:environment:release` alone" in advice
+    assert "`repo:OWNER@ID/NAME@ID:...`" in advice
     wanted = '["dev"]' if scheme == "s3" else f'["dev", "{scheme}"]'
     assert f"default-groups = {wanted}\n" in (pushed.root / "pyproject.toml").read_text()
     assert ("account_name = acme" in (pushed.root / ".dvc/config").read_text()) is (scheme == "azure")

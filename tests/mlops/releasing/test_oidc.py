@@ -2,6 +2,8 @@
 
 import json
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -10,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import botocore.session
 import pytest
+from botocore.exceptions import ClientError
 
 from mlops.contract import BadInput
 from mlops.releasing import oidc
@@ -21,16 +24,25 @@ ASSUMED = """<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult
 </AssumeRoleWithWebIdentityResponse>"""
 
 
+EXPIRED = "<ErrorResponse><Error><Code>ExpiredTokenException</Code><Message>expired</Message></Error></ErrorResponse>"
+
+
 class Answers(BaseHTTPRequestHandler):
+    now = ""  # what tokens end with; Amazon takes no others
+
     def do_GET(self) -> None:
         audience = parse_qs(urlsplit(self.path).query)["audience"][0]
         allowed = self.headers["Authorization"] == "Bearer request-token"
-        self.answer(200 if allowed else 401, json.dumps({"value": f"token-for-{audience}"} if allowed else {}))
+        self.answer(
+            200 if allowed else 401, json.dumps({"value": f"token-for-{audience}{self.now}"} if allowed else {})
+        )
 
     def do_POST(self) -> None:
         asked = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
         assert asked["RoleArn"] == ["arn:aws:iam::1:role/reader"]
-        self.answer(200, ASSUMED.format(token=asked["WebIdentityToken"][0]))
+        (token,) = asked["WebIdentityToken"]
+        fresh = token.endswith(self.now)
+        self.answer(200 if fresh else 400, ASSUMED.format(token=token) if fresh else EXPIRED)
 
     def answer(self, status: int, text: str) -> None:
         self.send_response(status)
@@ -96,7 +108,37 @@ def test_amazons_library_exchanges_the_token_by_itself(runner: dict[str, str], m
     exported = oidc.login({"AWS_ROLE_ARN": "arn:aws:iam::1:role/reader", "AWS_REGION": "eu-west-1"}, runner)
     for name, value in {**exported, "AWS_ENDPOINT_URL_STS": runner["STS"]}.items():
         monkeypatch.setenv(name, value)
-    assert botocore.session.Session().get_credentials().access_key == "id-for-token-for-sts.amazonaws.com"
+    session = botocore.session.Session()
+    assert session.get_credentials().access_key == "id-for-token-for-sts.amazonaws.com"
+    assert session.get_config_variable("region") == "eu-west-1"
+
+
+def test_a_token_is_fresh_after_a_training_that_outlasts_it(
+    runner: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables = {"AWS_ROLE_ARN": "arn:aws:iam::1:role/reader", "AWS_REGION": "eu-west-1"}
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {**oidc.login(variables, runner), "AWS_ENDPOINT_URL_STS": runner["STS"]}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(Answers, "now", "-later")
+    with pytest.raises(ClientError, match="ExpiredToken"):
+        botocore.session.Session().get_credentials().get_frozen_credentials()
+    oidc.renew({**runner, "VARIABLES": json.dumps(variables)}, pause=0, turns=1)
+    renewed = botocore.session.Session().get_credentials().get_frozen_credentials()
+    assert renewed.access_key == "id-for-token-for-sts.amazonaws.com-later"
+
+
+def test_renewal_outlives_a_github_that_gives_no_token_for_once(runner: dict[str, str]) -> None:
+    exported = oidc.login({"AWS_ROLE_ARN": "arn"}, runner)
+    silent = {**runner, "VARIABLES": '{"AWS_ROLE_ARN": "arn"}', oidc.REQUEST_TOKEN: "another"}
+    oidc.renew(silent, pause=0, turns=2)
+    assert Path(exported["AWS_WEB_IDENTITY_TOKEN_FILE"]).read_text() == "token-for-sts.amazonaws.com"
+
+
+def test_a_token_lasts_until_it_is_renewed_twice() -> None:
+    assert 2 * oidc.PAUSE < 5 * 60
+    assert oidc.PAUSE * oidc.TURNS >= 6 * 3600
 
 
 def test_token_is_renewed_where_one_lies_already(runner: dict[str, str]) -> None:
@@ -118,19 +160,45 @@ def test_github_that_gives_no_token_is_named(runner: dict[str, str]) -> None:
         oidc.login({"AWS_ROLE_ARN": "arn"}, {**runner, oidc.REQUEST_TOKEN: "another"})
 
 
-def test_later_steps_inherit_the_login_and_nothing_else(runner: dict[str, str], tmp_path: Path) -> None:
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], dict[str, str]]]:
+    """Processes that were left behind: their commands and environments."""
+    found: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setattr(oidc.subprocess, "Popen", lambda command, env, **_: found.append((command, env)))
+    return found
+
+
+def test_later_steps_inherit_the_login_and_nothing_else(
+    runner: dict[str, str],
+    tmp_path: Path,
+    started: list[tuple[list[str], dict[str, str]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     variables = {"AWS_ROLE_ARN": "arn\nPATH=/elsewhere", "AWS_REGION": "eu-west-1", "OTHER": "x"}
-    oidc.export({**runner, "VARIABLES": json.dumps(variables), "GITHUB_ENV": str(tmp_path / "env")})
+    environment = {**runner, "VARIABLES": json.dumps(variables), "GITHUB_ENV": str(tmp_path / "env")}
+    oidc.export(environment)
     assert (tmp_path / "env").read_text().splitlines() == [
         "AWS_ROLE_ARN=arn PATH=/elsewhere",
         "AWS_REGION=eu-west-1",
+        "AWS_DEFAULT_REGION=eu-west-1",
         f"AWS_WEB_IDENTITY_TOKEN_FILE={runner['RUNNER_TEMP']}/storage/aws",
     ]
+    ((command, given),) = started
+    assert command == [sys.executable, "-m", "mlops.releasing.oidc"]
+    assert given.items() >= environment.items()
+    monkeypatch.undo()
+    (Path(runner["RUNNER_TEMP"]) / "storage/aws").write_text("stale")
+    once = "from mlops.releasing import oidc; oidc.renew(pause=0, turns=1)"
+    subprocess.run([command[0], "-c", once], env=given, check=True)
+    assert (Path(runner["RUNNER_TEMP"]) / "storage/aws").read_text() == "token-for-sts.amazonaws.com"
 
 
 @pytest.mark.parametrize("missing", ["VARIABLES", oidc.REQUEST_URL])
-def test_job_without_variables_or_rights_inherits_nothing(missing: str, runner: dict[str, str], tmp_path: Path) -> None:
+def test_job_without_variables_or_rights_inherits_nothing(
+    missing: str, runner: dict[str, str], tmp_path: Path, started: list[tuple[list[str], dict[str, str]]]
+) -> None:
     environment = {**runner, "VARIABLES": '{"AWS_ROLE_ARN": "arn"}', "GITHUB_ENV": str(tmp_path / "env")}
     del environment[missing]
     oidc.export(environment)
     assert not (tmp_path / "env").exists()
+    assert started == []
