@@ -18,7 +18,7 @@ def main(apply: bool, root: Path) -> int:
     parts = wanted.parts(hub, root)
     rows, faults = plan.plan(parts)
     console.show(plan.table(rows) if rows else "Nothing differs from .github/settings.")
-    for note in [*settings.notes(wanted, root), *settings.rests_on(hub, rows)]:
+    for note in [*settings.notes(wanted, root, hub.repository.default_branch), *settings.rests_on(hub, rows)]:
         console.say(f"note: {note}")
     if apply and rows:
         changed, faults = plan.apply(parts)

@@ -116,7 +116,7 @@ def test_2_a_table_of_ones_own_goes_to_production(ann: Newcomer) -> None:
 def test_3_settings_say_who_decides_and_who_signs(ann: Newcomer) -> None:
     owners = ann.project.root / ".github/CODEOWNERS"
     owners.write_text(re.sub(r"@your-org/\S+", "@ann", owners.read_text()))
-    ann.project.edit(".github/settings/environments.yml", "reviewers: []", 'reviewers: ["@cleo"]')
+    ann.project.edit(".github/settings/environments.yml", "reviewers: [] # who", 'reviewers: ["@cleo"] # who')
     ann.project.must("git", "commit", "--quiet", "--all", "--message", "Say who decides")
     ann.project.must("git", "push", "--quiet")
     ann.main()

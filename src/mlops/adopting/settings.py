@@ -16,7 +16,7 @@ from mlops.adopting.plan import Row
 from mlops.contract import BadInput, Strict, T
 from mlops.hub import Hub
 
-FOLDER = ".github/settings"
+FOLDER, MAIN = ".github/settings", "main"
 STATUS, BEFORE = "verdict", "experiment-pass"  # a check, and the one that is asked for until it was reported once
 
 
@@ -109,12 +109,17 @@ def _reported(hub: Hub, context: str) -> bool:
         return False
 
 
-def notes(settings: Settings, root: Path) -> list[str]:
-    """What the files leave open, which GitHub wouldn't mind."""
+def notes(settings: Settings, root: Path, branch: str) -> list[str]:
+    """What the files leave open, and a default `branch` of another name, which GitHub wouldn't mind."""
     owners = root / ".github/CODEOWNERS"
     found = []
     if owners.exists() and "@your-org/" in owners.read_text(encoding="utf-8"):
         found.append(".github/CODEOWNERS still names @your-org: until it names yours, no code owner is asked")
+    if branch != MAIN:
+        found.append(
+            f"the default branch is `{branch}`, and the workflows name `{MAIN}`: nothing would be trained or deployed. "
+            f"Rename it (GitHub: Settings, General, Default branch), and here: git branch -m {branch} {MAIN}"
+        )
     if params.load(root).deploy.approval == "required" and not any(one.reviewers for one in settings.environments):
         found.append(f"deploy.approval is `required`, and {FOLDER}/environments.yml names no reviewer: all is held")
     return found

@@ -1,5 +1,6 @@
 """Settings of the repository: planned, applied once, and read back; each beside what GitHub refuses."""
 
+import re
 import subprocess
 from fnmatch import fnmatch
 
@@ -234,11 +235,11 @@ def test_a_file_that_is_missing_is_refused(root):
 
 
 def test_approval_without_reviewers_and_placeholders_are_noted(root):
-    assert settings.notes(Settings.read(root), root) == []
+    assert settings.notes(Settings.read(root), root, "main") == []
     text = (root / "params.yaml").read_text()
     (root / "params.yaml").write_text(text.replace("approval: none", "approval: required"))
     (root / ".github/CODEOWNERS").write_text("* @your-org/all\n")
-    owners, reviewers = settings.notes(Settings.read(root), root)
+    owners, reviewers = settings.notes(Settings.read(root), root, "main")
     assert owners.startswith(".github/CODEOWNERS still names @your-org")
     assert reviewers.startswith(
         "deploy.approval is `required`, and .github/settings/environments.yml names no reviewer"
@@ -280,3 +281,17 @@ def test_an_origin_at_github_is_understood(url, name, api):
 def test_any_other_origin_is_refused(url):
     with pytest.raises(BadInput, match="no repository at GitHub; set GITHUB_REPOSITORY"):
         origin(url)
+
+
+def test_a_default_branch_of_another_name_is_said(root, capsys, github, person, monkeypatch):
+    person(github)
+    home = github.home
+    monkeypatch.setattr(github, "home", lambda *words: home(*words) | {"default_branch": "trunk"})
+    step.main(apply=False, root=root)
+    assert "note: the default branch is `trunk`, and the workflows name `main`" in capsys.readouterr().out
+
+
+def test_the_workflows_name_the_branch_that_is_asked_for():
+    for file in (ROOT / ".github/workflows").glob("*.yml"):
+        for started in re.findall(r"^    branches: (.*)$", file.read_text(), re.MULTILINE):
+            assert started == f"[{settings.MAIN}]", file.name
