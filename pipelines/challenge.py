@@ -9,7 +9,6 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import get_args
 
 from mlops import challenge, console, params
 from mlops.releasing import challenge as challenging
@@ -23,13 +22,12 @@ SHARES = {"shadow": 1.0, "split": 0.1}
 
 
 def main(options: argparse.Namespace, root: Path) -> int:
-    remote = "origin" if options.push else None
     if options.mode == END:
-        done = challenging.end(root, options.reason, remote)
+        done = challenging.end(root, options.reason, options.remote)
     elif options.version:
         part = SHARES[options.mode] if options.share is None else options.share
         wanted = challenge.Challenge(version=options.version, mode=options.mode, share=part)
-        done = challenging.begin(root, wanted, door(root), options.reason, remote)
+        done = challenging.begin(root, wanted, door(root), options.reason, options.remote)
     else:
         done = standing(root)
     console.summary(f"### Challenger\n\n{done}\n")
@@ -66,10 +64,10 @@ if __name__ == "__main__":
         prog="challenge", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("version", nargs="?", help="such as v1.2.0")
-    modes = (*get_args(challenge.Mode), END)
+    modes = (*SHARES, END)
     parser.add_argument("--mode", choices=modes, default=modes[0], help="default: shadow")
     parser.add_argument("--end", dest="mode", action="store_const", const=END, help="no challenger any more")
     parser.add_argument("--share", type=share, help="of the rows that it gets; default: 1 in shadow, 0.1 in split")
     parser.add_argument("--reason", default="", help="stands in the tag")
-    parser.add_argument("--push", action="store_true", help="push the tag to origin")
+    parser.add_argument("--push", dest="remote", action="store_const", const="origin", help="push the tag to origin")
     sys.exit(main(parser.parse_intermixed_args(), Path().resolve()))
