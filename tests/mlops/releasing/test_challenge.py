@@ -161,7 +161,9 @@ def run(bea, monkeypatch, capsys):
     def step(*words):
         monkeypatch.delitem(sys.modules, words[0], raising=False)
         monkeypatch.setattr(sys, "argv", list(words))
-        runpy.run_module(words[0], run_name="__main__")
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_module(words[0], run_name="__main__")
+        assert ended.value.code == 0
         return capsys.readouterr().out
 
     return step
