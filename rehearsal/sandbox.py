@@ -115,7 +115,9 @@ class Sandbox:
     def dispatch(self, name: str, **inputs: str) -> Finished:
         """Start a workflow by hand, on main; what it starts in turn is in `finished`, too."""
         main = Pushed(git(self.origin, "rev-parse", "main"), "main")
-        payload = {"ref": "refs/heads/main", "inputs": inputs, "repository": self.api.home()}
+        payload = self.api.event(
+            "workflow_dispatch", ref="refs/heads/main", inputs=inputs, workflow=f".github/workflows/{name}"
+        )
         return self._run(self._checkout(main.sha), name, "workflow_dispatch", payload, main)
 
     def _changed(self, event: str, payload: Json, head: Pushed) -> list[str]:
@@ -123,7 +125,7 @@ class Sandbox:
         if event == "pull_request":
             since = f"{payload['pull_request']['base']['ref']}...{head.sha}"
         elif event == "push":
-            since = f"{payload.get('before', EMPTY)}..{head.sha}"
+            since = f"{EMPTY if payload['created'] else payload['before']}..{head.sha}"
         else:
             return []
         return git(self.origin, "-c", "core.quotePath=false", "diff", "--name-only", since).splitlines()
