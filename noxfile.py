@@ -158,4 +158,24 @@ def azurite(session: nox.Session) -> None:
     run("--group=azure", "pytest", "tests/azurite/storage.py", *session.posargs)
 
 
+EXCHANGING = (  # tests that try every call and event of the rehearsal
+    "--ignore=tests/rehearsal/test_mutants.py", "tests/rehearsal", "tests/mlops/adopting/test_settings.py",
+    "tests/mlops/test_hub.py", "tests/example/test_deployments.py", "tests/example/test_outcomes.py",
+)  # fmt: skip
+
+
+@nox.session(default=False)
+def github(session: nox.Session) -> None:
+    """Hold what tests and demo exchange with the rehearsal against GitHub's own description, which npm installs."""
+    from pathlib import Path  # which leaves with it
+
+    run("npm", "install", "--prefix=tests/github", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund")
+    record = Path(session.create_tmp(), "exchange.jsonl").resolve()
+    record.unlink(missing_ok=True)
+    os.environ["REHEARSAL_RECORD"] = str(record)
+    run("pytest", *TOGETHER, *EXCHANGING)
+    run("python", "-m", "rehearsal.demo")
+    run("pytest", "tests/github/held.py", *session.posargs)
+
+
 # end of example

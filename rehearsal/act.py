@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rehearsal.record import note
+
 HERE = Path(__file__).parent
 STAND_INS = {
     "actions/checkout": "checkout",
@@ -87,6 +89,7 @@ def run(
         A job asks for a runner or an action that has no stand-in.
     """
     scratch.mkdir(parents=True, exist_ok=True)
+    note(event={"name": event, "payload": payload})
     (scratch / "event.json").write_text(json.dumps(payload), encoding="utf-8")
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",

@@ -21,18 +21,20 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from rehearsal.github import ground
 from rehearsal.github.calls import Answer, Call, Refused, paged
 from rehearsal.github.memory import Memory
 from rehearsal.github.place import Json, Unknown
-from rehearsal.github.routes import ROUTES, Function
+from rehearsal.github.routes import ROUTES, Row
+from rehearsal.record import note
 
 ROOT = "/api/v3"
 LIMIT = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
 TROUBLE = (Answer({"message": "Server Error"}, 502), Answer({"message": LIMIT}, 403, {"Retry-After": "1"}))
 LEVELS = ("none", "read", "write")
 PATTERNS = [
-    (method, re.compile(ROOT + re.sub("[A-Z]+", lambda word: f"(?P<{word[0].lower()}>[^/]+)", path)), scope, level, act)
-    for method, path, scope, level, act in ROUTES
+    (re.compile(f"{row[0]} {ROOT}" + re.sub("[A-Z]+", lambda word: f"(?P<{word[0].lower()}>[^/]+)", row[1])), row)
+    for row in ROUTES
 ]
 
 
@@ -113,21 +115,21 @@ class GitHub(Memory):
                 self.trouble += [TROUBLE[asked // self.troubled_after % 2]] * (asked % self.troubled_after == 0)
             try:
                 answer = self.trouble.pop(0) if self.trouble else self._allowed(method, target, token, body)
-            except Refused as refused:
+            except (Refused, Unknown) as error:
+                refused = error if isinstance(error, Refused) else Refused(404, "Not Found")
                 answer = Answer(refused.content, refused.status, refused.headers)
-            except Unknown:
-                answer = Answer({"message": "Not Found"}, 404)
             self.requests.append(
                 Request(method, target.removeprefix(ROOT), answer.status, token.actor if token else None)
             )
             content = b"" if answer.content is None else json.dumps(answer.content).encode()  # before others change it
+            note(request=exchanged(method, target.removeprefix(ROOT), body, answer))
         return replace(answer, content=content)
 
     def _allowed(self, method: str, target: str, token: Token | None, body: bytes) -> Answer:
         if token is None:
             raise Refused(401, "Bad credentials")
         address = urlsplit(target)
-        scope, level, function, words = _route(method, address.path)
+        (_, path, scope, level, function), words = _route(method, address.path)
         if "repo" in words and f"{words['owner']}/{words['repo']}".lower() != self.repository.lower():
             raise Unknown(address.path)
         scopes = self._scopes(scope, words)
@@ -140,9 +142,11 @@ class GitHub(Memory):
         content = {} if is_file else _object(body)
         call = Call(words, dict(parse_qsl(address.query)), content, token.actor, body if is_file else b"")
         if method == "GET":
-            return paged(function(self, call), f"{self.url.removesuffix(ROOT)}{address.path}", call.query)
-        with self.change():
-            return function(self, call)
+            answer = paged(function(self, call), f"{self.url.removesuffix(ROOT)}{address.path}", call.query)
+        else:
+            with self.change():
+                answer = function(self, call)
+        return replace(answer, content=ground.answered(f"{method} {path}", answer.content))
 
     def _scopes(self, scope: str, words: dict[str, str]) -> set[str]:
         """Permissions of which one suffices."""
@@ -163,23 +167,30 @@ class GitHub(Memory):
         return (self.folder / "artifacts" / f"{artifact}.zip").read_bytes()
 
 
-def _route(method: str, path: str) -> tuple[str, str, Function, dict[str, str]]:
-    """Permission, level and function of the row that fits, and the words that the path puts in."""
-    for known, pattern, scope, level, function in PATTERNS:
-        match = pattern.fullmatch(path)
-        if match and known == method:
-            return scope, level, function, {name: unquote(word) for name, word in match.groupdict().items()}
+def _route(method: str, path: str) -> tuple[Row, dict[str, str]]:
+    """The row that fits, and the words that the path puts in."""
+    for pattern, row in PATTERNS:
+        match = pattern.fullmatch(f"{method} {path}")
+        if match:
+            return row, {name: unquote(word) for name, word in match.groupdict().items()}
     raise Unknown(path)
 
 
+def exchanged(method: str, path: str, body: bytes, answer: Answer) -> Json:
+    """A request and its answer, for the record; of a file that it brings nothing but that there is one."""
+    try:
+        asked = json.loads(body) if body else None
+    except ValueError:
+        asked = "no JSON"
+    told = {"status": answer.status, "content": answer.content}
+    return {"method": method, "path": path, "body": asked, **told}
+
+
 def _object(body: bytes) -> Json:
-    """The body, which GitHub also takes as a bare list where it would hold labels alone."""
     try:
         content = json.loads(body or b"{}")
     except ValueError:
         raise Refused(400, "Problems parsing JSON") from None
-    if isinstance(content, list):
-        content = {"labels": content}
     if not isinstance(content, dict):
         raise Refused(400, "Body should be a JSON object")
     return content

@@ -64,7 +64,8 @@ def _merge(github: Sandbox, client: Client, version: str) -> bool:
     console.say("\nMerging it ...")
     client.told()
     merged = github.merge()
-    finished = github.happen("push", github.api.push_event("main"), merged, [*LEFT_OUT, "experiment.yml"])
+    push = github.api.push_event("main", git(github.origin, "rev-parse", f"{merged.sha}^1"))
+    finished = github.happen("push", push, merged, [*LEFT_OUT, "experiment.yml"])
     champion = finished[0].outcome.summary.partition("## Against the champion")[2].split("<details>")[0]
     console.show(f"## Against the champion{champion}")
     return _told(finished) == ["success"] and _live(client, version)

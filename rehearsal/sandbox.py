@@ -83,7 +83,8 @@ class Sandbox(Runner):
     def dispatch(self, name: str, at: Pushed | None = None, **inputs: str) -> Run:
         """Start a workflow by hand, on main or where somebody chose; what it starts in turn is in `finished`, too."""
         chosen = at or Pushed(git(self.origin, "rev-parse", "main"), "main")
-        payload = {"ref": f"refs/heads/{chosen.branch}", "inputs": inputs, "repository": self.api.home()}
+        about = {"ref": f"refs/heads/{chosen.branch}", "workflow": f".github/workflows/{name}"}
+        payload = self.api.event("workflow_dispatch", inputs=inputs, **about)
         return self._run(self._checkout(chosen.sha), name, "workflow_dispatch", payload, chosen)
 
     def reach(self, cron: str, without: Sequence[str] = ()) -> list[Run]:
@@ -96,7 +97,7 @@ class Sandbox(Runner):
         if event == "pull_request":
             since = f"{payload['pull_request']['base']['ref']}...{head.sha}"
         elif event == "push":
-            since = f"{payload.get('before', EMPTY)}..{head.sha}"
+            since = f"{EMPTY if payload['created'] else payload['before']}..{head.sha}"
         else:
             return []
         return git(self.origin, "-c", "core.quotePath=false", "diff", "--name-only", since).splitlines()

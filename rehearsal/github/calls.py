@@ -9,6 +9,7 @@ from rehearsal.github.place import Json
 
 LONGEST_BODY = 65_536
 MOST_A_PAGE = 100
+MANUAL = "https://docs.github.com/rest"
 
 
 class Refused(Exception):
@@ -16,7 +17,8 @@ class Refused(Exception):
 
     def __init__(self, status: int, message: str, *errors: Json) -> None:
         super().__init__(message)
-        self.status, self.content = status, {"message": message, **({"errors": list(errors)} if errors else {})}
+        told = {"errors": list(errors)} if errors else {}
+        self.status, self.content = status, {"message": message, **told, "documentation_url": MANUAL}
         self.headers: dict[str, str] = {}
 
 

@@ -3,6 +3,8 @@
 from rehearsal.github.calls import Answer, Call, Refused, edits_of, invalid, matching, names_of, required, text_of
 from rehearsal.github.memory import Memory, now
 
+ALONE = ("merged", "mergeable")  # what a pull request tells, and a list of them doesn't
+
 
 def show_user(hub: Memory, call: Call) -> Answer:
     user = hub.user(call.words["login"])
@@ -19,7 +21,8 @@ def list_pulls(hub: Memory, call: Call) -> Answer:
     base, head = call.query.get("base"), call.query.get("head", "")
     if ":" in head:  # GitHub ignores a branch without its owner
         found = [pull for pull in found if pull["head"]["label"] == head]
-    return Answer([pull for pull in found if base in (None, pull["base"]["ref"])])
+    shown = [pull for pull in found if base in (None, pull["base"]["ref"])]
+    return Answer([{name: value for name, value in pull.items() if name not in ALONE} for pull in shown])
 
 
 def show_pull(hub: Memory, call: Call) -> Answer:
@@ -46,12 +49,6 @@ def edit_pull(hub: Memory, call: Call) -> Answer:
     pull = hub.find("pulls", number=call.words["number"])
     hub.edit(pull["number"], **edits_of(call, "PullRequest", "title", "body", "state"))
     return Answer(pull)
-
-
-def list_files(hub: Memory, call: Call) -> Answer:
-    pull = hub.find("pulls", number=call.words["number"])
-    names = hub.changed(pull["base"]["ref"], pull["head"]["sha"])
-    return Answer([{"filename": name, "status": "modified", "sha": "", "changes": 1} for name in names])
 
 
 def list_reviews(hub: Memory, call: Call) -> Answer:
@@ -136,10 +133,6 @@ def edit_label(hub: Memory, call: Call) -> Answer:
     label = show_label(hub, call).content
     label.update({key: call.body[key] for key in ("color", "description") if key in call.body})
     return Answer(label)
-
-
-def list_labels_of(hub: Memory, call: Call) -> Answer:
-    return Answer(show_issue(hub, call).content["labels"])
 
 
 def add_labels(hub: Memory, call: Call) -> Answer:

@@ -1,6 +1,4 @@
-"""Endpoints for what comes of a change: runs and their artifacts, checks, deployments, releases."""
-
-import re
+"""Endpoints for what comes of a change: runs and their artifacts, commit statuses, deployments, releases."""
 
 from rehearsal.github.calls import Answer, Call, Refused, invalid, matching, required, text_of
 from rehearsal.github.memory import Memory
@@ -41,26 +39,6 @@ def download_artifact(hub: Memory, call: Call) -> Answer:
     return Answer(None, 302, {"Location": f"{storage}/storage/{signature}.zip"})
 
 
-def create_check(hub: Memory, call: Call) -> Answer:
-    name, sha = required(call, "CheckRun", "name", "head_sha")
-    conclusion = call.body.get("conclusion")
-    check = {
-        "name": name, "head_sha": sha, "conclusion": conclusion, "details_url": call.body.get("details_url"),
-        "status": "completed" if conclusion else call.body.get("status", "queued"),
-        "output": {"title": None, "summary": None, "text": None, **(call.body.get("output") or {})},
-    }  # fmt: skip
-    return Answer(hub.add("check_runs", "check-runs/{id}", **check), 201)
-
-
-def list_checks(hub: Memory, call: Call) -> Answer:
-    sha = call.words["sha"] if re.fullmatch("[0-9a-f]{40}", call.words["sha"]) else hub.tip(call.words["sha"])
-    if sha is None:
-        raise Refused(422, f"No commit found for SHA: {call.words['sha']}")
-    found = [check for check in reversed(hub.known["check_runs"]) if check["head_sha"] == sha]
-    name = call.query.get("check_name")
-    return Answer([check for check in found if name in (None, check["name"])], name="check_runs")
-
-
 def set_commit_status(hub: Memory, call: Call) -> Answer:
     """Of a commit that is here; the newest of a context counts."""
     (state,) = required(call, "Status", "state")
@@ -72,12 +50,12 @@ def set_commit_status(hub: Memory, call: Call) -> Answer:
     about = {"state": state, "context": context, "description": told, "target_url": call.body.get("target_url")}
     who = hub.user(call.actor)
     return Answer(
-        hub.add("commit_statuses", f"statuses/{call.words['sha']}", sha=call.words["sha"], creator=who, **about), 201
+        hub.add("commit_statuses", f"statuses/{call.words['sha']}", _sha=call.words["sha"], creator=who, **about), 201
     )
 
 
 def list_commit_statuses(hub: Memory, call: Call) -> Answer:
-    return Answer([one for one in reversed(hub.known["commit_statuses"]) if one["sha"] == call.words["sha"]])
+    return Answer([one for one in reversed(hub.known["commit_statuses"]) if one["_sha"] == call.words["sha"]])
 
 
 def list_deployments(hub: Memory, call: Call) -> Answer:
@@ -143,7 +121,7 @@ def edit_release(hub: Memory, call: Call) -> Answer:
 
 def list_assets(hub: Memory, call: Call) -> Answer:
     release = hub.find("releases", id=call.words["release"])
-    return Answer([asset for asset in hub.known["assets"] if asset["release"] == release["id"]])
+    return Answer([asset for asset in hub.known["assets"] if asset["_release"] == release["id"]])
 
 
 def upload_asset(hub: Memory, call: Call) -> Answer:
@@ -153,7 +131,7 @@ def upload_asset(hub: Memory, call: Call) -> Answer:
         raise Refused(422, "Cannot upload assets to an immutable release.")
     if any(asset["name"] == name for asset in list_assets(hub, call).content):
         raise invalid("ReleaseAsset", "name", "already_exists")
-    told = {"name": name, "size": len(call.content), "state": "uploaded", "release": release["id"]}
+    told = {"name": name, "size": len(call.content), "state": "uploaded", "_release": release["id"]}
     return Answer(hub.add("assets", "releases/assets/{id}", **told), 201)
 
 

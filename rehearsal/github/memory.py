@@ -9,13 +9,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rehearsal.github import ground
 from rehearsal.github.place import NOWHERE, Json, Place, Unknown
 
 KINDS = (
     "issues", "pulls", "comments", "labels", "runs", "artifacts",
-    "check_runs", "commit_statuses", "deployments", "statuses", "releases", "assets", "environments", "reviews",
+    "commit_statuses", "deployments", "statuses", "releases", "assets", "environments", "reviews",
     "dispatches", "policies", "secrets", "keys", "rulesets",
 )  # fmt: skip
+
+
+DATES = dict.fromkeys(("labels", "policies"), ()) | {"keys": ("created_at",)}  # which GitHub tells, where not both
 
 
 def now() -> str:
@@ -60,10 +64,14 @@ class Memory(Place):
         raise Unknown(f"{kind} {wanted}")
 
     def add(self, kind: str, place: str = "", **fields: Any) -> Json:
-        """Remember a record under an id of its own; its `url` is `place` in the API, {id} filled in."""
+        """Remember a record under an id of its own; its `url` is `place` in the API, {id} filled in.
+
+        Fields whose names begin with _ are the rehearsal's own, and nobody is told them.
+        """
         self._last_id += 1
         url = {"url": f"{self.api}/{place.format(id=self._last_id)}"} if place else {}
-        record = {"id": self._last_id, **url, **fields, "created_at": now(), "updated_at": now()}
+        dates = dict.fromkeys(DATES.get(kind, ("created_at", "updated_at")), now())
+        record = {"id": self._last_id, **url, **fields, **dates}
         self.known[kind].append(record)
         return record
 
@@ -124,12 +132,12 @@ class Memory(Place):
             for pull in self.known["pulls"]:
                 own = pull["state"] == "open" and pull["head"]["repo"]["full_name"] == self.repository
                 tip = self.tip(f"refs/heads/{pull['head']['ref']}") if own else None
-                pull["head"]["sha"] = tip or pull["head"]["sha"]
+                _move(pull, tip or pull["head"]["sha"])
 
     def update_head(self, number: int, sha: str) -> None:
         """A push to the pull request's branch."""
         with self.change():
-            self.find("pulls", number=number)["head"]["sha"] = sha
+            _move(self.find("pulls", number=number), sha)
 
     def merge(self, number: int, sha: str) -> None:
         """Close as merged by commit `sha`."""
@@ -167,7 +175,7 @@ class Memory(Place):
     def verdict(self, number: int) -> str | None:
         """State of the commit status `verdict` of a pull request's head; None where there is none."""
         sha = self.find("pulls", number=number)["head"]["sha"]
-        found = [one for one in self.known["commit_statuses"] if (one["sha"], one["context"]) == (sha, "verdict")]
+        found = [one for one in self.known["commit_statuses"] if (one["_sha"], one["context"]) == (sha, "verdict")]
         return found[-1]["state"] if found else None
 
     def comments(self, number: int) -> list[Json]:
@@ -189,7 +197,7 @@ class Memory(Place):
                 head_sha=head_sha, head_branch=head_branch, path=path or f".github/workflows/{name}.yml",
                 run_attempt=1, run_number=len(self.known["runs"]) + 1, actor=self.user(actor),
                 repository=self.home(), head_repository=self.home(self.fork(fork)),
-                pull_requests=[{key: pull[key] for key in ("id", "number", "url", "head", "base")} for pull in pulls],
+                pull_requests=[_brief(pull) for pull in pulls],
             )  # fmt: skip
             run["html_url"] = f"{self.page}/actions/runs/{run['id']}"
             run["artifacts_url"] = f"{run['url']}/artifacts"
@@ -228,25 +236,66 @@ class Memory(Place):
             (self.folder / "artifacts" / f"{artifact['id']}.zip").write_bytes(zip_bytes)
         return artifact["id"]
 
+    def event(self, name: str, /, **payload: Any) -> Json:
+        """The payload of an event as of now: what it says itself, the repository, and every other field that it has."""
+        return ground.event(name, _copy({"repository": self.home(), "sender": self.user("ann"), **payload}))
+
     def pull_request_event(self, number: int, action: str, label: str | None = None, sender: str | None = None) -> Json:
         """The payload of `pull_request` (and `pull_request_target`); `sender` is the author unless named."""
         pull = self.find("pulls", number=number)
-        named = {"label": self.label(label)} if label else {}
+        named: Json = {"label": self.label(label)} if label else {}
+        if action == "synchronize":
+            named |= {"before": pull.get("_before", NOWHERE), "after": pull["head"]["sha"]}
         who = self.user(sender or pull["user"]["login"])
-        return _copy(action=action, number=number, pull_request=pull, **named, repository=self.home(), sender=who)
+        return self.event("pull_request", action=action, number=number, pull_request=pull, **named, sender=who)
 
-    def push_event(self, branch: str) -> Json:
-        """The payload of `push`."""
-        return _copy(ref=f"refs/heads/{branch}", repository=self.home(), sender=self.user("ann"))
+    def push_event(self, branch: str, before: str = NOWHERE) -> Json:
+        """The payload of `push`; without `before` the branch is new."""
+        ref = f"refs/heads/{branch}"
+        tip = self.tip(ref) or NOWHERE
+        head = {**self.commit(tip), "url": f"{self.page}/commit/{tip}"}
+        about: Json = {"created": before == NOWHERE, "compare": f"{self.page}/compare/{before[:12]}...{tip[:12]}"}
+        about["pusher"] = {"name": "ann"}
+        return self.event("push", ref=ref, before=before, after=tip, head_commit=head, commits=[head], **about)
+
+    def merge_group_event(self, head_sha: str, head_ref: str, base_sha: str) -> Json:
+        """The payload of `merge_group`, when the queue asks for checks of a branch of its own."""
+        group: Json = {"head_sha": head_sha, "head_ref": head_ref, "base_sha": base_sha, "base_ref": "refs/heads/main"}
+        group["head_commit"] = self.commit(head_sha)
+        return self.event("merge_group", action="checks_requested", merge_group=group)
 
     def workflow_run_event(self, run_id: int, action: str = "completed") -> Json:
         """The payload of `workflow_run`."""
         run = self.find("runs", id=run_id)
+        homes = {name: _plain(run[name]) for name in ("repository", "head_repository")}
+        told = {**run, **homes, "head_commit": self.commit(run["head_sha"])}
         workflow = {"name": run["name"], "path": run["path"], "state": "active"}
-        return _copy(action=action, workflow_run=run, workflow=workflow, repository=self.home(), sender=run["actor"])
+        return self.event("workflow_run", action=action, workflow_run=told, workflow=workflow, sender=run["actor"])
 
 
-def _copy(**payload: Any) -> Json:
+def _move(pull: Json, sha: str) -> None:
+    """A pull request's branch has got another tip."""
+    if pull["head"]["sha"] != sha:
+        pull["_before"], pull["head"]["sha"] = pull["head"]["sha"], sha
+
+
+def _plain(home: Json) -> Json:
+    """A repository as the event of a run tells it."""
+    return {name: value for name, value in home.items() if name not in ("clone_url", "default_branch", "is_template")}
+
+
+def _brief(pull: Json) -> Json:
+    """A pull request as a run tells it."""
+    ends = {
+        end: {
+            "ref": pull[end]["ref"], "sha": pull[end]["sha"],
+            "repo": {name: pull[end]["repo"][name] for name in ("id", "url", "name")},
+        } for end in ("head", "base")
+    }  # fmt: skip
+    return {name: pull[name] for name in ("id", "number", "url")} | ends
+
+
+def _copy(payload: Json) -> Json:
     """A payload doesn't change after the event."""
     copied: Json = json.loads(json.dumps(payload))
     return copied

@@ -45,17 +45,17 @@ class Place:
         words = ["git", f"--git-dir={self.bare}", "cat-file", "-e", f"refs/heads/{branch}:{path}"]
         return subprocess.run(words, capture_output=True, check=False).returncode == 0
 
-    def changed(self, base: str, head: str) -> list[str]:
-        """Files that `head` changes since it left `base`."""
-        words = ["git", f"--git-dir={self.bare}", "diff", "--name-only", f"{base}...{head}"]
+    def commit(self, sha: str) -> Json:
+        """A commit as events tell it."""
+        words = ["git", f"--git-dir={self.bare}", "log", "-1", "--format=%B", sha]
         done = subprocess.run(words, capture_output=True, text=True, check=False) if self.bare else None
-        return done.stdout.splitlines() if done else []
+        return {"id": sha, "message": done.stdout.strip() if done else ""}
 
     def user(self, login: str) -> Json:
         """Anybody: the stand-in knows no strangers."""
         kind = "Bot" if login.endswith("[bot]") else "User"
         pages = {"url": f"{self.url}/users/{login}", "html_url": f"{self.server}/{login}"}
-        return {"login": login, "id": zlib.crc32(login.encode()), "type": kind, "name": None, **pages}
+        return {"login": login, "id": zlib.crc32(login.encode()), "type": kind, **pages}
 
     def home(self, full_name: str | None = None) -> Json:
         """The repository, or a fork of it."""

@@ -6,11 +6,11 @@ from rehearsal.github import conversations, deliveries, settings
 from rehearsal.github.calls import Answer, Call
 from rehearsal.github.memory import Memory
 
-Function = Callable[[Memory, Call], Answer]
+Row = tuple[str, str, str, str, Callable[[Memory, Call], Answer]]
 R = "/repos/OWNER/REPO"
 POLICIES = "environments/ENVIRONMENT/deployment-branch-policies"
 # `talk`: issues, or pull-requests as well where the number is a pull request's.
-ROUTES: tuple[tuple[str, str, str, str, Function], ...] = (
+ROUTES: tuple[Row, ...] = (
     ("GET", "/user", "", "", settings.show_owner),
     ("GET", "/users/LOGIN", "", "", conversations.show_user),
     ("GET", "/orgs/ORG/teams/TEAM", "", "", settings.show_team),
@@ -19,7 +19,6 @@ ROUTES: tuple[tuple[str, str, str, str, Function], ...] = (
     ("POST", f"{R}/pulls", "pull-requests", "write", conversations.create_pull),
     ("GET", f"{R}/pulls/NUMBER", "pull-requests", "read", conversations.show_pull),
     ("PATCH", f"{R}/pulls/NUMBER", "pull-requests", "write", conversations.edit_pull),
-    ("GET", f"{R}/pulls/NUMBER/files", "pull-requests", "read", conversations.list_files),
     ("GET", f"{R}/pulls/NUMBER/reviews", "pull-requests", "read", conversations.list_reviews),
     ("GET", f"{R}/issues", "issues", "read", conversations.list_issues),
     ("POST", f"{R}/issues", "issues", "write", conversations.create_issue),
@@ -30,7 +29,6 @@ ROUTES: tuple[tuple[str, str, str, str, Function], ...] = (
     ("GET", f"{R}/issues/comments/COMMENT", "talk", "read", conversations.show_comment),
     ("PATCH", f"{R}/issues/comments/COMMENT", "talk", "write", conversations.edit_comment),
     ("DELETE", f"{R}/issues/comments/COMMENT", "talk", "write", conversations.delete_comment),
-    ("GET", f"{R}/issues/NUMBER/labels", "talk", "read", conversations.list_labels_of),
     ("POST", f"{R}/issues/NUMBER/labels", "talk", "write", conversations.add_labels),
     ("DELETE", f"{R}/issues/NUMBER/labels/LABEL", "talk", "write", conversations.remove_label),
     ("GET", f"{R}/labels", "talk", "read", conversations.list_labels),
@@ -41,8 +39,6 @@ ROUTES: tuple[tuple[str, str, str, str, Function], ...] = (
     ("GET", f"{R}/actions/runs/RUN", "actions", "read", deliveries.show_run),
     ("GET", f"{R}/actions/runs/RUN/artifacts", "actions", "read", deliveries.list_artifacts),
     ("GET", f"{R}/actions/artifacts/ARTIFACT/zip", "actions", "read", deliveries.download_artifact),
-    ("POST", f"{R}/check-runs", "checks", "write", deliveries.create_check),
-    ("GET", f"{R}/commits/SHA/check-runs", "checks", "read", deliveries.list_checks),
     ("POST", f"{R}/statuses/SHA", "statuses", "write", deliveries.set_commit_status),
     ("GET", f"{R}/commits/SHA/statuses", "statuses", "read", deliveries.list_commit_statuses),
     ("GET", f"{R}/deployments", "deployments", "read", deliveries.list_deployments),

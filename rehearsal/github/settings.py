@@ -93,7 +93,7 @@ def _reviewer(hub: Memory, asked: Json) -> Json:
 
 def list_policies(hub: Memory, call: Call) -> Answer:
     show_environment(hub, call)
-    found = [one for one in hub.known["policies"] if one["environment"] == call.words["environment"]]
+    found = [one for one in hub.known["policies"] if one["_environment"] == call.words["environment"]]
     return Answer(found, name="branch_policies")
 
 
@@ -101,7 +101,7 @@ def create_policy(hub: Memory, call: Call) -> Answer:
     if not (show_environment(hub, call).content["deployment_branch_policy"] or {}).get("custom_branch_policies"):
         raise Unknown("policies")
     (name,) = required(call, "DeploymentBranchPolicy", "name")
-    about = {"environment": call.words["environment"], "type": call.body.get("type", "branch")}
+    about = {"_environment": call.words["environment"], "type": call.body.get("type", "branch")}
     return Answer(hub.add("policies", name=name, **about))
 
 
@@ -127,7 +127,7 @@ def set_secret(hub: Memory, call: Call) -> Answer:
     known = hub.known["secrets"]
     known[:] = [one for one in known if (one["name"], one["environment"]) != (call.words["secret"], environment)]
     hub.add("secrets", name=call.words["secret"], environment=environment, encrypted_value=sealed)
-    return Answer(None, 201)
+    return Answer({}, 201)
 
 
 def delete_secret(hub: Memory, call: Call) -> Answer:
@@ -177,7 +177,7 @@ def create_ruleset(hub: Memory, call: Call) -> Answer:
     _sold(hub)
     if any(one["name"] == call.body.get("name") for one in hub.known["rulesets"]):
         raise invalid("Ruleset", "name", "custom", "Name must be unique")
-    return Answer(hub.add("rulesets", "rulesets/{id}", **_ruleset(call)), 201)
+    return Answer(hub.add("rulesets", **_ruleset(call)), 201)
 
 
 def set_ruleset(hub: Memory, call: Call) -> Answer:
@@ -192,7 +192,7 @@ def _ruleset(call: Call) -> Json:
     rules, actors = call.body.get("rules", []), call.body.get("bypass_actors", [])
     unknown = {rule["type"] for rule in rules} - RULES | {actor["actor_type"] for actor in actors} - ACTORS
     if unknown or any(actor["actor_type"] == "DeployKey" and actor["actor_id"] is not None for actor in actors):
-        raise Refused(422, "Invalid request.", {"message": f"Invalid rule or actor: {', '.join(sorted(unknown))}"})
+        raise invalid("Ruleset", "rules", "invalid", f"Invalid rule or actor: {', '.join(sorted(unknown))}")
     for rule in rules:
         if rule["type"] == "pull_request":
             rule["parameters"].setdefault("allowed_merge_methods", ["merge", "squash", "rebase"])

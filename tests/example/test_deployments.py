@@ -76,7 +76,7 @@ class Team:
 
     def assets(self, version: str) -> list[str]:
         release = self.github.api.find("releases", tag_name=f"model@{version}")
-        return [one["name"] for one in self.github.api.known["assets"] if one["release"] == release["id"]]
+        return [one["name"] for one in self.github.api.known["assets"] if one["_release"] == release["id"]]
 
     def refuses_once(self, ref: str) -> None:
         """The next push of this ref ends as if a rule of the repository were against it."""

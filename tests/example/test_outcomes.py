@@ -29,7 +29,7 @@ class Author:
         project.edit("params.yaml", "trainings: 5", "trainings: 2")
         project.commit()
         self.main = github.publish(project.root, "HEAD", "main")
-        push = {"ref": "refs/heads/main", "repository": {"default_branch": "main"}}
+        push = github.api.push_event("main")
         self.warmed = github.happen("push", push, self.main, without=["checks.yml", "deploy.yml", "image.yml"])
 
     def opens(
@@ -244,11 +244,10 @@ def test_the_merge_queue_is_judged_and_gets_its_status(author: Author) -> None:
     number, _ = author.opens("queued", ("params.yaml", "trees: 100", "trees: 80"))
     branch = f"gh-readonly-queue/main/pr-{number}-{author.main.sha}"
     head = author.commits(branch, ("params.yaml", "trees: 100", "trees: 80"))
-    group = {"head_sha": head.sha, "head_ref": f"refs/heads/{branch}", "base_sha": author.main.sha}
-    payload = {"action": "checks_requested", "merge_group": group, "repository": author.github.api.home()}
+    payload = author.github.api.merge_group_event(head.sha, f"refs/heads/{branch}", author.main.sha)
     finished = author.github.happen("merge_group", payload, head, without=["checks.yml"])
     assert results(finished) == {"experiment.yml": "success", "report.yml": "success"}, logs(finished)
-    posted = [one for one in author.github.api.known["commit_statuses"] if one["sha"] == head.sha]
+    posted = [one for one in author.github.api.known["commit_statuses"] if one["_sha"] == head.sha]
     assert [one["state"] for one in posted] == ["success"]
     assert len(author.github.api.comments(number)) == 1
 

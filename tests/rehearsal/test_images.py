@@ -12,7 +12,6 @@ from rehearsal.sandbox import Sandbox, sandbox
 from tests.conftest import Project, clone
 
 pytestmark = pytest.mark.xdist_group("images")  # they share a sandbox
-REPOSITORY = {"default_branch": "main", "is_template": False, "private": False}
 
 
 class Maintainer:
@@ -28,7 +27,8 @@ class Maintainer:
         (self.project.root / file).write_text((self.project.root / file).read_text() + "\n# changed\n")
         self.project.commit()
         before, self.main = self.main, self.github.publish(self.project.root, "HEAD", "main")
-        payload = {"ref": "refs/heads/main", "before": before.sha, "repository": {**REPOSITORY, **repository}}
+        payload = self.github.api.push_event("main", before.sha)
+        payload["repository"].update(repository)
         return self.happens("push", payload, self.main)
 
     def happens(self, event: str, payload: dict[str, Any], head: Pushed) -> dict[str, str]:
@@ -72,7 +72,7 @@ def test_change_of_anything_else_builds_nothing(maintainer: Maintainer) -> None:
 
 
 def test_started_by_hand_it_builds_what_is_there(maintainer: Maintainer) -> None:
-    payload = {"ref": "refs/heads/main", "repository": REPOSITORY}
+    payload = maintainer.github.api.event("workflow_dispatch", ref="refs/heads/main", inputs=None)
     assert maintainer.happens("workflow_dispatch", payload, maintainer.main)["image-pass"] == "success"
     assert len(maintainer.noted("build")) == 3
 

@@ -17,6 +17,7 @@ LEAVING = (
     "rehearsal/summer.py",
     "tests/azurite",
     "tests/example",
+    "tests/github",
 )
 PASSAGE = re.compile(r"^(?:<!--|#) example\b.*?^(?:<!--|#) end of example\b[^\n]*\n\n*", re.DOTALL | re.MULTILINE)
 MARKED = ("README.md", "noxfile.py")

@@ -44,9 +44,10 @@ class Part:
 
 def label(hub: Hub, wanted: Json) -> Part:
     place = f"labels/{quote(wanted['name'], safe='')}"
+    looks = {name: value for name, value in wanted.items() if name != "name"}  # which would be `new_name`
 
     def write(found: Json | None) -> None:
-        hub.ask("PATCH", place, wanted) if found else hub.ask("POST", "labels", wanted)
+        hub.ask("PATCH", place, looks) if found else hub.ask("POST", "labels", wanted)
 
     return Part(f"label {wanted['name']}", wanted, lambda: hub.find(place), write, "pull_requests=write")
 

@@ -90,7 +90,7 @@ def test_the_verdict_is_asked_for_once_it_was_reported(github, root, person):
     sha = git(root, "rev-parse", "HEAD")
     github.open_pull_request("change", sha)
     assert asked() == ["checks-pass", "experiment-pass"]
-    github.add("commit_statuses", sha=sha, context="verdict", state="failure")
+    github.add("commit_statuses", _sha=sha, context="verdict", state="failure")
     assert asked() == ["checks-pass", "verdict"]
 
 
@@ -136,6 +136,14 @@ def test_what_somebody_changed_by_hand_shows_and_is_put_right_alone(github, root
         Row("ruleset main: rules.deletion", None, {"type": "deletion"}),
     ]
     assert plan.apply(parts(root)) == (["ruleset main"], [])
+    assert plan.plan(parts(root)) == ([], [])
+
+
+def test_a_label_that_looks_otherwise_is_brought_in_line(github, root, person):
+    person(github)
+    github.label("full-training", color="ff0000")
+    assert "label full-training" in plan.apply(parts(root))[0]
+    assert github.find("labels", name="full-training")["color"] == "5319e7"
     assert plan.plan(parts(root)) == ([], [])
 
 
@@ -209,8 +217,8 @@ def test_an_invalid_rule_is_refused_with_githubs_words(github, root, person):
     edit(root, "rulesets", lambda file: file[0]["rules"].append({"type": "no_bugs"}))
     _, faults = plan.apply(parts(root))
     assert faults == [
-        "ruleset main: GitHub answered 422, Invalid request. Invalid rule or actor: no_bugs; "
-        "mend it in .github/settings"
+        "ruleset main: GitHub answered 422, Validation Failed {'resource': 'Ruleset', 'code': 'invalid', 'field': "
+        "'rules', 'message': 'Invalid rule or actor: no_bugs'}; mend it in .github/settings"
     ]
 
 
