@@ -128,8 +128,8 @@ MUTANTS = [
            ""),
     Mutant("retraining with a pull request's identity", RETRAIN, "    environment: release", "    #"),
     Mutant("scoring with a pull request's identity", SCORE, "    environment: release", "    #"),
-    Mutant("scoring on any branch", SCORE, " && github.ref == format('refs/heads/{0}', "
-           "github.event.repository.default_branch)", ""),
+    Mutant("scoring on any branch", SCORE, "      && (github.event_name == 'schedule' || github.ref == format('refs/"
+           "heads/{0}', github.event.repository.default_branch))\n", ""),
     Mutant("nothing signed", DEPLOY, "          SIGNING_KEY: ${{ secrets.DEPLOY_KEY }}\n", ""),
     Mutant("any key for production", SIGNING, '"-I", wanted', '"-I", "release"', SIGNED),
     Mutant("prod signed by the key of releases", SIGNING, '"prod": "production"', '"prod": "release"', SIGNED),

@@ -58,13 +58,13 @@ def key_of(github, environment):
 def deploys(github):
     """May a laptop push tags of production, or a workflow?"""
     closed = any(one["name"] == "production" and one["enforcement"] == "active" for one in github.known["rulesets"])
-    branches = [one["name"] for one in github.known["policies"] if one["environment"] == "production"]
+    branches = [one["name"] for one in github.known["policies"] if one["_environment"] == "production"]
     return not closed or (bool(key_of(github, "production")) and branches == ["main"])
 
 
 def state(github, root):
     """All that an `--apply` makes, but for the numbers and the keys themselves."""
-    kinds = {"labels": "name", "environments": "name", "policies": "environment", "rulesets": "name", "pulls": "title"}
+    kinds = {"labels": "name", "environments": "name", "policies": "_environment", "rulesets": "name", "pulls": "title"}
     plain = {kind: sorted(one[name] for one in github.known[kind]) for kind, name in kinds.items()}
     active = sorted(one["name"] for one in github.known["rulesets"] if one["enforcement"] == "active")
     keys = {name: bool(key_of(github, name)) for name in ("production", "release")}
