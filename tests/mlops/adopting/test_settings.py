@@ -217,7 +217,8 @@ def test_an_invalid_rule_is_refused_with_githubs_words(github, root, person):
     edit(root, "rulesets", lambda file: file[0]["rules"].append({"type": "no_bugs"}))
     _, faults = plan.apply(parts(root))
     assert faults == [
-        "ruleset main: GitHub answered 422, Validation Failed Invalid rule or actor: no_bugs; mend it in .github/settings"
+        "ruleset main: GitHub answered 422, Validation Failed Invalid rule or actor: no_bugs; "
+        "mend it in .github/settings"
     ]
 
 
