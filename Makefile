@@ -1,7 +1,6 @@
 # Finds uv or makes one, then forwards: `make test` runs `nox -s test`, and
 # `make experiment ARGS="--base HEAD~1"` runs `nox -s experiment -- --base HEAD~1`.
 UV := $(or $(shell command -v uv),.tools/bin/uv)
-export UV_COMPILE_BYTECODE = $(if $(wildcard .venv),0,1)
 export PATH := $(PATH):$(CURDIR)/.tools/bin
 
 %: FORCE # a folder may have a session's name

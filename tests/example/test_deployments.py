@@ -13,6 +13,7 @@ from mlops.releasing.registry import Registry, outputs
 from mlops.workspace import git
 from rehearsal.github.calls import Answer
 from rehearsal.sandbox import Finished, Pushed, Sandbox, open_pull_request, sandbox
+from tests import packages
 from tests.conftest import Project, clone
 from tests.servers import webhook
 
@@ -89,6 +90,7 @@ class Team:
 def team(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     project = clone(template, tmp_path_factory.mktemp("team") / "clone")
     with sandbox(tmp_path_factory.mktemp("sandbox")) as github:
+        github.options = packages.installing_into(tmp_path_factory.mktemp("job") / "environment")
         yield Team(github, project)
 
 
@@ -103,6 +105,13 @@ def test_a_push_to_main_goes_to_staging_and_to_production(team: Team) -> None:
     assert run.outcome.jobs == {"staging": "success", "production": "success"}, run.outcome.log
     assert ran(run) == ["release", "promote", "smoke", "promote", "smoke", "announce"], run.outcome.log
     assert (team.known.current("staging"), team.known.current("prod")) == ("v1.0.0", "v1.0.0")
+
+
+def test_its_jobs_ran_on_what_their_setup_installed_and_on_nothing_else(team: Team) -> None:
+    (environment,) = [Path(word.partition("=")[2]) for word in team.github.options if "PROJECT_ENVIRONMENT" in word]
+    (place,) = environment.glob("lib/python*/site-packages")
+    assert packages.installed(place) == set(packages.brought("training", "pipeline", "service"))
+    assert not (environment / "bin/pytest").exists()
 
 
 def test_the_release_has_model_description_and_card_and_the_summary_tells_them(team: Team) -> None:
