@@ -1,8 +1,11 @@
 """Everything that this repository can do: `nox -l` lists it, `nox -s NAME -- OPTIONS` runs it."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import nox
 
@@ -12,16 +15,37 @@ nox.needs_version = ">=2025.2.9"
 CORES = min(os.cpu_count() or 2, 8)
 TOGETHER = (f"--numprocesses={CORES}", "--dist=loadgroup", "--no-loadscope-reorder")
 AGAIN = "make {} ARGS=--last-failed, which runs what failed, and it alone"
-os.environ.pop("UV_COMPILE_BYTECODE", None)  # make and CI compile at install; here it would check every file each time
+DEV, NODE = "--group=dev", "--group=node"  # what checks and tests need besides, and CML; brought when first asked for
+OLDEST = 18  # of node, for CML and its stand-in
+PLACE = Path(os.environ.get("UV_PROJECT_ENVIRONMENT", ".venv"))
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # nothing is compiled at install: Python does, what it imports, once
 
 
 def run(*command: str, then: str = "") -> None:
     """Run in the locked environment, and hand on the exit status, of which nox makes 1; `then` is what to type next."""
-    status = subprocess.call(["uv", "run", "--quiet", "--frozen", *command])
+    words = [word for word in command if word != NODE or not has_node()]
+    if DEV in words and not (PLACE / "bin/pytest").exists():
+        print("Setting up, for checks and tests: more packages, into .venv (a minute) ...", file=sys.stderr, flush=True)
+    status = subprocess.call(["uv", "run", "--quiet", "--frozen", *clouds(command), *words])
     if status and then:
         print(f"Next: {then}", file=sys.stderr)
     if status:
         raise SystemExit(status)
+
+
+def clouds(command: tuple[str, ...]) -> list[str]:
+    """The groups of the clouds that the storage is in, and that a command names."""
+    text = " ".join([Path(".dvc/config").read_text(encoding="utf-8"), *command])
+    schemes = set(re.findall(r"\b(s3|az|gs)(?:ure)?://", text))
+    return [f"--group={'azure' if scheme == 'az' else scheme}" for scheme in sorted(schemes)]
+
+
+def has_node() -> bool:
+    """Whether node is here, with npm, and new enough."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        return False
+    said = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout
+    return int(re.findall(r"^v(\d+)|$", said)[0] or 0) >= OLDEST
 
 
 def forward(name: str, about: str, command: str = "") -> None:
@@ -38,36 +62,42 @@ def forward(name: str, about: str, command: str = "") -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, formatting, uv.lock, and which room imports which."""
-    run("ruff", "check", *session.posargs, then="make lint ARGS=--fix, which fixes most of it")
-    run("ruff", "format", "--check", then=".venv/bin/ruff format")
-    run("uv", "lock", "--check", "--quiet")
+    run(DEV, "ruff", "check", *session.posargs, then="make lint ARGS=--fix, which fixes most of it")
+    run(DEV, "ruff", "format", "--check", then=".venv/bin/ruff format")
+    run(DEV, "uv", "lock", "--check", "--quiet")
     os.environ["PYTHONPATH"] = os.pathsep.join(["src", "."])
-    run("lint-imports", "--no-cache")
+    run(DEV, "lint-imports", "--no-cache")
 
 
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types of src and pipelines, strictly."""
-    run("mypy", *session.posargs)
+    run(DEV, "mypy", *session.posargs)
 
 
 @nox.session
 def test(session: nox.Session) -> None:
     """Run the machinery's and the problem's tests; options go to pytest, such as `-- tests/mlops -k report`."""
-    run("pytest", *(session.posargs or [*TOGETHER, "--ignore=tests/example"]), then=AGAIN.format("test"))
+    run(DEV, NODE, "pytest", *(session.posargs or [*TOGETHER, "--ignore=tests/example"]), then=AGAIN.format("test"))
 
 
 forward(
-    "adopt", "Make the project yours: `-- TABLE --target COLUMN [--time COLUMN] [--slices A,B]`; then its first report."
+    "adopt",
+    "Make the project yours: `-- TABLE --target COLUMN [--time COLUMN] [--slices A,B]`; then its first report.",
+    "--group=dev python -m pipelines.adopt",
 )
 forward("update", "Bring what is new in the template, your problem aside: `-- [--from URL] [--to REV]`.")
 forward("experiment", "Compare the work tree with main, as a pull request would: `-- --base REV --sample ROWS`.")
 forward("search", "Try settings from params.yaml's space, each kept as a DVC experiment; the best goes to params.yaml.")
-forward("explore", "Look at the data, in a notebook.", "marimo edit --skip-update-check notebooks/explore.py")
+forward(
+    "explore",
+    "Look at the data, in a notebook.",
+    "--group=explore marimo edit --skip-update-check notebooks/explore.py",
+)
 forward(
     "rehearse",
     "Show what GitHub would do with the work tree: `-- pull-request [--checks] [--fork] [--label NAME]`.",
-    "python -m rehearsal",
+    "--group=dev --group=node python -m rehearsal",
 )
 forward("reproduce", "Train a commit twice from scratch, and say whether the bytes are identical: `-- REV`.")
 forward(
@@ -100,22 +130,25 @@ forward(
 forward(
     "browser",
     "Look at the status page and the monitor's in Chromium, which must be there: `apt-get install chromium`.",
-    "pytest tests/browser/page.py",
+    "--group=dev pytest tests/browser/page.py",
 )
 forward(
     "hooks",
     "Install the git hooks: lint before a commit, DVC's checks, and data that follows each push.",
-    "pre-commit install",
+    "--group=dev pre-commit install",
 )
-forward("stress", "Run all tests on busy cores, in any order, as odd users: `-- --rounds 5`.", "python -m tests.stress")
+forward(
+    "stress",
+    "Run all tests on busy cores, in any order, as odd users: `-- --rounds 5`.",
+    "--group=dev --group=node python -m tests.stress",
+)
 forward("schema", "Write the JSON schemas of comparison.json and monitor.json again, after a change of their records.")
 
 
-@nox.session(default=False)
-def storage(session: nox.Session) -> None:
-    """Show where data and models are kept; `-- push`, `-- pull`; move: `-- s3://bucket/path` (azure, gs, folder)."""
-    groups = [f"--group={name}" for name in ("azure", "gs") if any(w.startswith(f"{name}://") for w in session.posargs)]
-    run(*groups, "python", "-m", "pipelines.storage", *session.posargs)
+forward(
+    "storage",
+    "Show where data and models are kept; `-- push`, `-- pull`; move: `-- s3://bucket/path` (azure, gs, folder).",
+)
 
 
 @nox.session(default=False)
@@ -129,7 +162,7 @@ def repro(session: nox.Session) -> None:
 @nox.session(name="example", default=False)
 def example_(session: nox.Session) -> None:
     """Run the example's tests, the slow ones: flights end to end, workflows, demo, README, benchmarks in short."""
-    run("pytest", *(session.posargs or [*TOGETHER, "tests/example"]), then=AGAIN.format("example"))
+    run(DEV, NODE, "pytest", *(session.posargs or [*TOGETHER, "tests/example"]), then=AGAIN.format("example"))
 
 
 forward(
@@ -140,7 +173,7 @@ forward(
 forward(
     "demo",
     "Play a year through the real workflows: a leak refused, a better model deployed, drift, retraining, rollback.",
-    "python -m rehearsal.demo",
+    "--group=node python -m rehearsal.demo",
 )
 
 
@@ -148,14 +181,23 @@ forward(
 def bench(session: nox.Session) -> None:
     """Measure a family of claims again: `-- verdict`, `-- experiment --quick`."""
     name, *options = session.posargs or [""]
-    run("python", "-m", f"benchmarks.{name}", *options)
+    run(DEV, NODE, "python", "-m", f"benchmarks.{name}", *options)
 
 
 @nox.session(default=False)
 def azurite(session: nox.Session) -> None:
     """Test the storage against Azurite, which npm installs and which plays Azure's part."""
-    run("npm", "install", "--prefix=tests/azurite", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund")
-    run("--group=azure", "pytest", "tests/azurite/storage.py", *session.posargs)
+    run(
+        NODE,
+        "npm",
+        "install",
+        "--prefix=tests/azurite",
+        "--no-package-lock",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+    )
+    run(DEV, "--group=azure", "pytest", "tests/azurite/storage.py", *session.posargs)
 
 
 EXCHANGING = (  # tests that try every call and event of the rehearsal

@@ -197,7 +197,7 @@ class Runner:
         """What the steps see of the sandbox: its API, origin, caches and the environment that is installed already."""
         return {
             "TERM": "dumb", "GITHUB_API_URL": self.api.url, "GITHUB_REPOSITORY": self.api.repository,
-            "UV_PROJECT_ENVIRONMENT": sys.prefix, "UV_OFFLINE": "1", "UV_COMPILE_BYTECODE": "0",
+            "UV_PROJECT_ENVIRONMENT": sys.prefix, "UV_OFFLINE": "1",
             "REHEARSAL_ORIGIN": str(self.folder / "origin.git"), "REHEARSAL_CML": str(self.cml),
             "REHEARSAL_ARTIFACTS": str(scratch / "artifacts"), "REHEARSAL_CACHE": str(self.folder / "cache"),
             "REHEARSAL_APP_TOKEN": self.api.token({"contents": "write", "pull-requests": "write"}, "app[bot]"),

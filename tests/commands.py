@@ -31,10 +31,12 @@ def sessions(noxfile: str) -> Sessions:
     for node in ast.parse(noxfile).body:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _called(node.value) == "forward":
             name, _, *command = map(ast.literal_eval, node.value.args)
-            found[name] = (command[0] if command else f"python -m pipelines.{name}").split()
+            words = (command[0] if command else f"python -m pipelines.{name}").split()
+            found[name] = [word for word in words if not word.startswith(("--group=", "--with="))]
         if isinstance(node, ast.FunctionDef) and node.decorator_list:
             last = [one for one in ast.walk(node) if isinstance(one, ast.Call) and _called(one) == "run"][-1]
-            found[node.name.strip("_")] = [str(part.value) for word in last.args for part in _constants(word)]
+            words = [str(part.value) for word in last.args for part in _constants(word)]
+            found[node.name.strip("_")] = [word for word in words if not word.startswith("--group=")]
     return found
 
 

@@ -102,8 +102,13 @@ class Place:
         subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(tree)], check=True)
         copy_work_tree(tree)
         prefix = tree / ".venv"
-        own = {"UV_PROJECT_ENVIRONMENT": str(prefix), "UV_LINK_MODE": "copy", "UV_COMPILE_BYTECODE": "1"}
-        subprocess.run(["uv", "sync", "--quiet", "--frozen"], cwd=tree, env=os.environ | own, check=True)
+        own = {"UV_PROJECT_ENVIRONMENT": str(prefix), "UV_LINK_MODE": "copy"}
+        subprocess.run(
+            ["uv", "sync", "--quiet", "--frozen", "--group=dev", "--group=node"],
+            cwd=tree,
+            env=os.environ | own,
+            check=True,
+        )
         if subprocess.call([*DROP, "sh", "-c", '"$0" -c pass', str(prefix / "bin/python")]):
             real = (prefix / "bin/python").resolve()
             sys.exit(f"error: {NOBODY} may not run {real}: let others pass its folders (chmod o+x), or start as a user")

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -52,6 +53,25 @@ def test_a_clone_has_the_same_bytes_whatever_git_makes_of_line_ends(template: Pa
     files = [path.relative_to(template) for path in template.rglob("*") if path.is_file() and ".git" not in path.parts]
     assert len(files) > 300
     assert [path for path in files if (template / path).read_bytes() != (tmp_path / "clone" / path).read_bytes()] == []
+
+
+def test_all_agree_on_one_python_and_it_is_this_one() -> None:
+    """`requires-python` states it: uv takes it from there, in a job, too. Documents and the images' base repeat it."""
+    stated = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    version, minor = ".".join(map(str, sys.version_info[:2])), sys.version_info[1]
+    assert stated == f">={version},<3.{minor + 1}"
+    assert f'requires-python = "=={version}.*"' in (ROOT / "uv.lock").read_text()
+    texts = {name: (ROOT / name).read_text() for name in ("Makefile", "README.md", "deploy/Containerfile")}
+    named = {name: set(re.findall(r"[Pp]ython[ :](3\.\d+)", text)) for name, text in texts.items()}
+    assert named == {name: {version} for name in texts}
+
+
+def test_nothing_else_chooses_a_python() -> None:
+    """A `.python-version` would choose even a program, and a pull request could bring it."""
+    words = re.compile(r"^\W*(python-version|UV_PYTHON|target-version|python_version)\b", re.MULTILINE)
+    files = [ROOT / "pyproject.toml", *(ROOT / ".github").rglob("*.yml")]
+    assert [path.name for path in files if words.search(path.read_text())] == []
+    assert not (ROOT / ".python-version").exists()
 
 
 def test_makefile_stays_small() -> None:

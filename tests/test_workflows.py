@@ -1,7 +1,9 @@
 """What the workflow files promise, read from the YAML: triggers, pins, rights, and nothing untrusted in a shell."""
 
+import os
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +76,22 @@ PUSHERS = {
     ("deploy", "staging"), ("deploy", "production"), ("retrain", "retrain"), ("rollback", "rollback"),
     ("challenge", "challenge"),
 }  # fmt: skip
+CLOUDS = {"s3", "azure", "gs"}  # fsspec loads them by the scheme of a URL
+GROUPS = {
+    ("challenge", "challenge"): {"training", "pipeline", "service"},
+    ("checks", "check"): {"training", "pipeline", "service", "agent", "dev"},
+    ("deploy", "staging"): {"training", "pipeline", "service"},
+    ("deploy", "production"): {"training", "pipeline", "service"},
+    ("experiment", "base"): {"training", "pipeline"},
+    ("experiment", "experiment-pass"): {"training", "pipeline"},
+    ("monitor", "monitor"): {"training", "pipeline", "service"},
+    ("report", "fetch"): {"pipeline"},
+    ("report", "judge"): {"training", "pipeline"},
+    ("report", "report"): {"pipeline"},
+    ("retrain", "retrain"): {"training", "pipeline", "service"},
+    ("rollback", "rollback"): {"training", "pipeline", "service"},
+    ("score", "score"): {"training", "pipeline", "dask", *CLOUDS},
+}
 GUARD = "!github.event.repository.is_template && !github.event.repository.fork"
 ON_MAIN = "github.ref == format('refs/heads/{0}', github.event.repository.default_branch)"
 
@@ -94,6 +112,49 @@ def test_every_action_is_pinned_to_a_commit_with_its_version_beside_it() -> None
 def test_job_has_the_rights_that_it_needs_and_no_others(place: tuple[str, str]) -> None:
     assert WORKFLOWS[place[0]]["permissions"] == {}
     assert JOBS[place]["permissions"] == RIGHTS[place]
+
+
+def test_each_job_syncs_the_groups_of_its_steps_and_checks_alone_dev() -> None:
+    assert {place: groups for place in JOBS if (groups := synced(place))} == GROUPS
+
+
+def synced(place: tuple[str, str]) -> set[str]:
+    """The groups that a job's setup installs."""
+    given = [step["with"]["groups"] for step in JOBS[place]["steps"] if step.get("uses") == "./.github/actions/setup"]
+    return {name for groups in given for name in groups.split()}
+
+
+@pytest.fixture
+def set_up(tmp_path: Path) -> Callable[[str, str], list[str]]:
+    """What the setup action's last step makes of groups and a storage's URL: uv's words, and what later steps see."""
+    step = yaml.safe_load((ROOT / ".github/actions/setup/action.yml").read_text())["runs"]["steps"][-1]
+
+    def run(groups: str, url: str) -> list[str]:
+        (tmp_path / ".dvc").mkdir()
+        (tmp_path / ".dvc/config").write_text(
+            f"[core]\n    remote = storage\n['remote \"storage\"']\n    url = {url}\n"
+        )
+        (tmp_path / "uv").write_text("#!/bin/sh\necho $*\n")
+        (tmp_path / "uv").chmod(0o755)
+        given = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "GITHUB_ENV": str(tmp_path / "later"), "WANTED": groups}
+        shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
+        words = subprocess.check_output(shell, cwd=tmp_path, env=given, text=True).split()
+        return [*words, (tmp_path / "later").read_text()]
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("url", "clouds"),
+    [("storage", []), ("s3://bucket/path", ["s3"]), ("azure://c/p", ["azure"]), ("gs://b", ["gs"]), ("/mnt/s3", [])],
+)
+def test_setup_installs_what_it_is_told_and_the_storages_cloud_and_no_later_step_anything(
+    url: str, clouds: list[str], set_up: Callable[[str, str], list[str]]
+) -> None:
+    *words, later = set_up("training pipeline", url)
+    assert words[:4] == ["sync", "--quiet", "--frozen", "--inexact"]
+    assert words[4:] == ["--no-default-groups", *(f"--group={name}" for name in ("training", "pipeline", *clouds))]
+    assert later == "UV_NO_SYNC=1\n"
 
 
 @pytest.mark.parametrize("place", JOBS)

@@ -76,10 +76,7 @@ class Remote:
         try:
             system = fsspec.filesystem(PROTOCOLS[self.scheme], use_listings_cache=False, **given)
         except ImportError as error:
-            raise BadInput(
-                f'{self.url}: {error}; install it with `uv sync --group {self.scheme}`, and add "{self.scheme}" to '
-                "default-groups in pyproject.toml"
-            ) from None
+            raise BadInput(f"{self.url}: {error}; install it with `uv sync --inexact --group {self.scheme}`") from None
         return system, self.url.partition("://")[2].rstrip("/")
 
 

@@ -160,10 +160,10 @@ class Workspace:
     def _own_environment(self) -> Path:
         digest = hashlib.sha256((self.folder / "uv.lock").read_bytes()).hexdigest()[:16]
         prefix = self.root / ".dvc/tmp/environments" / digest
-        groups = [f"--group={name}" for name in ("training", "pipeline", *_cloud(self.folder))]
+        groups = [f"--group={name}" for name in ("training", "pipeline", *clouds(self.folder))]
         self.run(
             ["uv", "sync", "--quiet", "--frozen", "--no-default-groups", *groups],
-            {"UV_COMPILE_BYTECODE": "1", **os.environ, "UV_PROJECT_ENVIRONMENT": str(prefix)},
+            {**os.environ, "UV_PROJECT_ENVIRONMENT": str(prefix)},
         )
         return prefix
 
@@ -283,7 +283,7 @@ def _locked(folder: Path) -> bytes:
     return path.read_bytes() if path.exists() else b""
 
 
-def _cloud(folder: Path) -> list[str]:
+def clouds(folder: Path) -> list[str]:
     """The dependency group that the tree's storage takes: s3, azure or gs, if it is in a cloud at all."""
     urls = re.findall(
         r"^\s*url *= *(s3|azure|gs)://", (folder / ".dvc/config").read_text(encoding="utf-8"), re.MULTILINE

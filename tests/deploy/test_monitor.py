@@ -1,12 +1,8 @@
 """The monitor's image and CronJob: libraries without code, a clone that is enough, and options that are understood."""
 
-import ast
 import hashlib
 import re
 import subprocess
-import sys
-from functools import cache
-from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -17,10 +13,10 @@ from mlops.objects import Objects
 from mlops.releasing import registry
 from mlops.releasing.branch import Branch
 from mlops.releasing.registry import Registry
+from tests import packages
 from tests.conftest import ENVIRONMENT, ROOT, Project
 from tests.deploy.conftest import Json, containers, one, pod, started, unknown
 from tests.deploy.test_containerfile import CONTAINERFILE, copied, stage
-from tests.test_stages import imported
 
 pytestmark = pytest.mark.xdist_group("kubernetes")
 GRAPH = b"a model"
@@ -101,23 +97,8 @@ def test_one_runs_at_a_time_and_each_try_begins_anew(job: list[Json]) -> None:
 def lacking(text: str = CONTAINERFILE) -> set[str]:
     """Libraries that the monitor's step imports, or loads for PostgreSQL, and that its image's groups don't bring."""
     groups = re.findall(r"--group (\w+)", re.findall(r"uv sync (.*)$", stage("monitor-build", text), re.MULTILINE)[0])
-    command = ["uv", "export", "--quiet", "--frozen", "--no-default-groups", "--no-hashes", "--no-annotate"]
-    command += [f"--group={name}" for name in groups]
-    listed = subprocess.check_output(command, cwd=ROOT, env=ENVIRONMENT, text=True)
-    held = set(re.findall(r"^([\w.-]+)==", listed, re.MULTILINE))
-    return {name for name, makers in libraries().items() if not held & makers}
-
-
-@cache
-def libraries() -> dict[str, set[str]]:
-    """What the modules that the step imports import besides Python's own and ours, and the packages that bring it."""
-    parsed = (ast.parse((ROOT / path).read_text()) for path in imported(ROOT / "pipelines/monitor.py"))
-    nodes = [node for tree in parsed for node in ast.walk(tree)]
-    named = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-    named += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
-    names = {name.split(".")[0] for name in named} - sys.stdlib_module_names - {"mlops", "pipelines"} | {"psycopg"}
-    makers = packages_distributions()
-    return {name: {re.sub(r"[-_.]+", "-", maker).lower() for maker in makers[name]} for name in names}
+    needed = packages.libraries(ROOT / "pipelines/monitor.py") | {"psycopg": {"psycopg"}}
+    return packages.lacking(needed, *groups)
 
 
 def test_monitor_has_git_every_library_that_it_imports_and_no_code() -> None:

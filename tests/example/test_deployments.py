@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from mlops.workspace import git
 from rehearsal.github.calls import Answer
 from rehearsal.runs import Pushed, Run
 from rehearsal.sandbox import IDENTITY, Sandbox, open_pull_request, sandbox
+from tests import packages
 from tests.conftest import Project, clone
 from tests.servers import webhook
 
@@ -67,6 +69,14 @@ class Team:
         (run,) = self.github.happen("push", self.github.api.push_event("main"), at or self.main, ONLY_DEPLOY)[:1]
         return run
 
+    @contextmanager
+    def given(self, *options: str) -> Iterator[None]:
+        """More words for act."""
+        usual = self.github.options
+        self.github.options = [*usual, *options]
+        yield
+        self.github.options = usual
+
     @property
     def known(self) -> Registry:
         return Registry.read(self.github.origin)
@@ -99,6 +109,7 @@ class Team:
 def team(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     project = clone(template, tmp_path_factory.mktemp("team") / "clone")
     with sandbox(tmp_path_factory.mktemp("sandbox")) as github:
+        github.options = packages.installing_into(tmp_path_factory.mktemp("job") / "environment")
         yield Team(github, project)
 
 
@@ -147,6 +158,13 @@ def test_a_push_to_main_goes_to_staging_and_to_production(team: Team) -> None:
     assert (team.known.current("staging"), team.known.current("prod")) == ("v1.0.0", "v1.0.0")
 
 
+def test_its_jobs_ran_on_what_their_setup_installed_and_on_nothing_else(team: Team) -> None:
+    (environment,) = [Path(word.partition("=")[2]) for word in team.github.options if "PROJECT_ENVIRONMENT" in word]
+    (place,) = environment.glob("lib/python*/site-packages")
+    assert packages.installed(place) == set(packages.brought("training", "pipeline", "service"))
+    assert not (environment / "bin/pytest").exists()
+
+
 def test_the_release_has_model_description_and_card_and_the_summary_tells_them(team: Team) -> None:
     assert sorted(team.assets("v1.0.0")) == ["MODEL_CARD.md", "model.json", "model.onnx"]
     assert team.github.api.find("releases", tag_name="model@v1.0.0")["body"].startswith("# Model v1.0.0\n")
@@ -183,10 +201,8 @@ def test_a_change_of_the_docs_releases_nothing(team: Team) -> None:
 def test_a_candidate_that_loses_is_refused_with_the_reason_on_its_pull_request(team: Team) -> None:
     before = team.tags()
     number = team.merges("worse", WORSE)
-    with webhook() as (address, told):
-        team.github.options = ["--secret", f"ALERT_URLS={address}"]
+    with webhook() as (address, told), team.given("--secret", f"ALERT_URLS={address}"):
         run = team.deploys()
-        team.github.options = []
     assert [alert["title"] for alert in told] == ["Not deployed: v1.0.0 stays"]
     assert "Worse than the champion for sure" in told[0]["message"]
     assert "Owner: @your-org/ml-engineers" in told[0]["message"]
@@ -383,8 +399,7 @@ def test_the_origin_of_the_sandbox_keeps_that_rule_itself(team: Team) -> None:
 
 def test_a_job_with_a_deploy_key_goes_back(team: Team) -> None:
     key = parts._pair()[1]
-    team.github.options = ["--secret", f"DEPLOY_KEY={key}"]
-    run = team.github.dispatch("rollback.yml", reason="Too slow", version="")
-    team.github.options = []
+    with team.given("--secret", f"DEPLOY_KEY={key}"):
+        run = team.github.dispatch("rollback.yml", reason="Too slow", version="")
     assert (run.outcome.conclusion, ran(run)) == ("success", ["rollback", "smoke"]), run.outcome.log
     assert team.known.current("prod") == "v1.0.0"

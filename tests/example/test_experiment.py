@@ -140,7 +140,7 @@ def test_each_side_runs_in_its_own_locked_environment(project: Project) -> None:
     project.must("uv", "lock", "--quiet")
     assert "1.5.3" in (project.root / "uv.lock").read_text()
     command = ("python", "-m", "pipelines.experiment", "--sample", SAMPLE, "--base", "HEAD")
-    done = project.run(*command, UV_COMPILE_BYTECODE="0")  # which would take longer than the trainings
+    done = project.run(*command)
     assert done.returncode == 0, done.stdout + done.stderr
     environments = list((project.root / ".dvc/tmp/environments").iterdir())
     assert len(environments) == 1

@@ -22,7 +22,7 @@ def test_cloud_that_keeps_a_trees_data_asks_for_its_dependency_group(
     (tmp_path / ".dvc").mkdir()
     text = f"['remote \"seed\"']\n    url = seed\n['remote \"storage\"']\n    url = {url}\n"
     (tmp_path / ".dvc/config").write_text(text)
-    assert workspace._cloud(tmp_path) == groups
+    assert workspace.clouds(tmp_path) == groups
 
 
 def test_a_run_anew_tells_its_steps_to_believe_nothing_that_is_kept(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ CHALLENGE, CHECKS, DEPLOY, EXPERIMENT, IMAGE, MONITOR, REPORT, RETRAIN, ROLLBACK
         "challenge", "checks", "deploy", "experiment", "image", "monitor", "report", "retrain", "rollback", "score",
     )
 )  # fmt: skip
+SETUP = ".github/actions/setup/action.yml"
 COMMENTING = "src/mlops/commenting.py"
 SIGNING = "src/mlops/releasing/signing.py"
 STATIC, SIGNED = "tests/test_workflows.py", "tests/mlops/releasing/test_signing.py"
@@ -33,6 +34,10 @@ class Mutant:
 
 
 MUTANTS = [
+    Mutant("tools of the tests beside the deploy key", DEPLOY, "groups: training", "groups: dev training"),
+    Mutant("judge without what it trains with", REPORT, "groups: training pipeline", "groups: pipeline"),
+    Mutant("step that installs more", SETUP, "echo UV_NO_SYNC=1", "echo UV_NO_SYNC=0"),
+    Mutant("cloud's packages forgotten", SETUP, " $CLOUDS)", ")"),
     Mutant("missing permission", REPORT, "      pull-requests: write # comment\n", ""),
     Mutant("status that may not be set", REPORT, "      statuses: write # set `verdict`\n", ""),
     Mutant("one right too many", EXPERIMENT, "contents: read", "contents: write"),

@@ -1,6 +1,5 @@
 """Move the storage: copy every object, read it back, and only then let .dvc/config name the new place."""
 
-import re
 import tempfile
 from pathlib import Path
 
@@ -16,7 +15,6 @@ VARIABLES = {
     "azure": "AZURE_CLIENT_ID, AZURE_TENANT_ID",
     "gs": "GOOGLE_WORKLOAD_IDENTITY_PROVIDER, GOOGLE_SERVICE_ACCOUNT",
 }
-GROUPS = re.compile(r"^default-groups = \[(.*)\]$", re.MULTILINE)
 
 
 def target(url: str, endpoint: str = "", account: str = "") -> Remote:
@@ -99,23 +97,16 @@ def _carry(old: Bucket, new: Bucket, known: set[str]) -> None:
 
 
 def _configure(root: Path, to: Remote) -> None:
-    """Write .dvc/config, and the dependency group that the place takes into pyproject.toml."""
+    """Write .dvc/config; by its URL sessions and jobs know the dependency group that the place takes."""
     options = {"url": to.url, "verify": "true", "endpointurl": to.endpoint, "account_name": to.account}
     with storage.config(root).edit("repo") as config:
         config["core"]["remote"] = "storage"
         config["remote"]["storage"] = {name: value for name, value in options.items() if value}
-    project = root / "pyproject.toml"
-    text = project.read_text(encoding="utf-8")
-    groups = GROUPS.search(text)
-    if to.scheme in ("azure", "gs") and groups and f'"{to.scheme}"' not in groups[1]:
-        project.write_text(text.replace(groups[0], f'default-groups = [{groups[1]}, "{to.scheme}"]'), encoding="utf-8")
 
 
 def _advice(to: Remote) -> str:
     """What remains to be done by a person."""
-    lines = [
-        "Commit .dvc/config (and pyproject.toml, where it changed). The old storage stays: older versions need it."
-    ]
+    lines = ["Commit .dvc/config. The old storage stays: older versions need it."]
     if to.scheme:
         lines += [
             "In GitHub, Settings, Secrets and variables, Actions, Variables: "

@@ -115,7 +115,6 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (ROOT / ".dvc/config").read_text().replace("remote = storage", "remote = seed")
     )
     first.add({"a.csv": b"bundled"}, ".dvc/seed")
-    (first.root / "pyproject.toml").write_text('[tool.uv]\ndefault-groups = ["dev"]\n')
     first.git("init", "--quiet", "--initial-branch=main")
     first.commit()
     first.git("clone", "--quiet", "--bare", ".", str(folder / "origin.git"))
