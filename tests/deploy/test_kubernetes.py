@@ -144,7 +144,7 @@ def test_agent_comes_first_and_stays_beside_the_service(resources: list[Json]) -
 def test_kubectl_knows_every_option_that_the_readme_gives_it(kubectl: Path) -> None:
     shown = documents.shown((ROOT / "deploy/README.md").read_text(encoding="utf-8"))
     commands = [words for words in shown if words[0] == "kubectl"]
-    assert len(commands) == 4
+    assert len(commands) == 6
     assert [words for words in commands if not understood(kubectl, words)] == []
     assert not understood(kubectl, ["kubectl", "apply", "--kustomise", "deploy/kubernetes/staging"])
 

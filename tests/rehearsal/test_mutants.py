@@ -114,8 +114,8 @@ MUTANTS = [
     Mutant("cache of unknown origin", DEPLOY, "      - id: release\n",
            "      - uses: actions/cache@27d5ce7f107fe9357f9df03efb73ab90386fccae # v5.0.5\n        with:\n"
            "          path: .dvc/cache\n          key: experiment-\n      - id: release\n"),
-    Mutant("version misspelt", DEPLOY, "version: ${{ steps.release.outputs.version }}\n    steps",
-           "version: ${{ steps.release.outputs.vesrion }}\n    steps"),
+    Mutant("version misspelt", DEPLOY, "version: ${{ steps.release.outputs.version }}\n      waits",
+           "version: ${{ steps.release.outputs.vesrion }}\n      waits"),
     Mutant("pull request without the right to open it", RETRAIN,
            "pull-requests: write # open the pull request, and bring it up to date", "pull-requests: read"),
     Mutant("reason in a shell", RETRAIN, '"$REASON"', '"${{ inputs.reason }}"'),
