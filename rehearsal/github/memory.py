@@ -11,6 +11,7 @@ from typing import Any
 
 from rehearsal.github import ground
 from rehearsal.github.place import NOWHERE, Json, Place, Unknown
+from rehearsal.record import note
 
 KINDS = (
     "issues", "pulls", "comments", "labels", "runs", "artifacts",
@@ -238,7 +239,9 @@ class Memory(Place):
 
     def event(self, name: str, /, **payload: Any) -> Json:
         """The payload of an event as of now: what it says itself, the repository, and every other field that it has."""
-        return ground.event(name, _copy({"repository": self.home(), "sender": self.user("ann"), **payload}))
+        told = ground.event(name, _copy({"repository": self.home(), "sender": self.user("ann"), **payload}))
+        note(event={"name": name, "payload": told})
+        return told
 
     def pull_request_event(self, number: int, action: str, label: str | None = None, sender: str | None = None) -> Json:
         """The payload of `pull_request` (and `pull_request_target`); `sender` is the author unless named."""
@@ -249,10 +252,10 @@ class Memory(Place):
         who = self.user(sender or pull["user"]["login"])
         return self.event("pull_request", action=action, number=number, pull_request=pull, **named, sender=who)
 
-    def push_event(self, branch: str, before: str = NOWHERE) -> Json:
-        """The payload of `push`; without `before` the branch is new."""
+    def push_event(self, branch: str, before: str = NOWHERE, after: str = "") -> Json:
+        """The payload of `push` of the branch's tip, or of `after`; without `before` the branch is new."""
         ref = f"refs/heads/{branch}"
-        tip = self.tip(ref) or NOWHERE
+        tip = after or self.tip(ref) or NOWHERE
         head = {**self.commit(tip), "url": f"{self.page}/commit/{tip}"}
         about: Json = {"created": before == NOWHERE, "compare": f"{self.page}/compare/{before[:12]}...{tip[:12]}"}
         about["pusher"] = {"name": "ann"}

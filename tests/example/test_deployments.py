@@ -66,7 +66,9 @@ class Team:
 
     def deploys(self, at: Pushed | None = None) -> Run:
         """The push of main (or of an older commit, whose run somebody starts again)."""
-        (run,) = self.github.happen("push", self.github.api.push_event("main"), at or self.main, ONLY_DEPLOY)[:1]
+        head = at or self.main
+        push = self.github.api.push_event("main", after=head.sha)
+        (run,) = self.github.happen("push", push, head, ONLY_DEPLOY)[:1]
         return run
 
     @contextmanager

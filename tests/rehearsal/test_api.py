@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from rehearsal import record
 from rehearsal.api import GitHub, Request
 from tests.rehearsal.conftest import Job, ask
 
@@ -308,6 +309,20 @@ def test_every_request_is_remembered_with_its_answer(hub):
         Request("GET", "/repos/owner/project", 200, "ann"),
         Request("GET", "/repos/owner/project/pulls?state=all", 401, None),
     ]
+
+
+def test_a_record_holds_requests_answers_and_events(tmp_path, job, hub, monkeypatch):
+    monkeypatch.setenv(record.VARIABLE, str(tmp_path / "record.jsonl"))
+    job(issues="write").post("/issues", {"title": "Drift"})
+    hub.push_event("main")
+    (asked,) = record.read(tmp_path / "record.jsonl", "request")
+    assert (asked["method"], asked["path"], asked["body"]) == (
+        "POST",
+        "/repos/owner/project/issues",
+        {"title": "Drift"},
+    )
+    assert (asked["status"], asked["content"]["title"]) == (201, "Drift")
+    assert [event["name"] for event in record.read(tmp_path / "record.jsonl", "event")] == ["push"]
 
 
 def test_the_state_is_on_disk_after_each_change_and_no_token_is(hub, job):
