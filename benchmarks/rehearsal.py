@@ -27,7 +27,7 @@ def measure(quick: bool) -> tuple[list[Claim], dict[str, Any]]:
         clone = cloned(Path(folder) / "clone", quick)
         subprocess.run([*EXPERIMENT, "--warm"], cwd=clone, env=ENVIRONMENT, check=True, capture_output=True)
         base = github.publish(clone, "HEAD", "main")
-        github.happen("push", {"ref": "refs/heads/main", "repository": {"default_branch": "main"}}, base, LEFT_OUT)
+        github.happen("push", github.api.push_event("main"), base, LEFT_OUT)
         for rate in RATES[: 1 if quick else 5]:
             _change(clone, rate)
             seconds["experiment alone"].append(_alone(clone))

@@ -11,11 +11,12 @@ from pathlib import Path
 from mlops import console
 from mlops.adopting import plan, settings
 from mlops.hub import Hub
+from mlops.releasing import registry
 
 
 def main(apply: bool, root: Path) -> int:
     wanted, hub = settings.Settings.read(root), Hub.of_person(root)
-    parts = wanted.parts(hub, root)
+    parts = wanted.parts(hub, root, registry.believed)
     rows, faults = plan.plan(parts)
     console.show(plan.table(rows) if rows else "Nothing differs from .github/settings.")
     for note in [*settings.notes(wanted, root, hub.repository.default_branch), *settings.rests_on(hub, rows)]:

@@ -180,6 +180,7 @@ class Runner:
         pushers = [job for job, allowed in rights.items() if allowed.get("contents") == "write"]
         variables = self._variables("main" if run.event in MAINS_OWN else run.head.branch, run.scratch)
         variables |= {"REHEARSAL_PUSHERS": " ".join(pushers), "GITHUB_RUN_ID": str(run.run_id)}
+        variables["REHEARSAL_GUARDED"] = " ".join(self.api.guarded())
         file, run.notes = None, waits
         if waits or ended:
             (run.scratch / "needs").mkdir(parents=True, exist_ok=True)

@@ -135,6 +135,11 @@ def upload_asset(hub: Memory, call: Call) -> Answer:
     return Answer(hub.add("assets", "releases/assets/{id}", **told), 201)
 
 
+def delete_asset(hub: Memory, call: Call) -> Answer:
+    hub.known["assets"].remove(hub.find("assets", id=call.words["asset"]))
+    return Answer(None, 204)
+
+
 def show_release(hub: Memory, call: Call) -> Answer:
     return Answer(hub.find("releases", tag_name=call.words["tag"], draft=False))
 

@@ -167,6 +167,12 @@ class Memory(Place):
         known = [one for one in self.known["environments"] if one["name"] == environment]
         return any(rule["type"] == "required_reviewers" for one in known for rule in one["protection_rules"])
 
+    def guarded(self) -> list[str]:
+        """Patterns of the refs that a ruleset lets deploy keys alone make."""
+        active = [one for one in self.known["rulesets"] if one["enforcement"] == "active"]
+        closed = [one for one in active if any(rule["type"] == "creation" for rule in one["rules"])]
+        return [name for one in closed for name in one["conditions"]["ref_name"]["include"]]
+
     def add_label(self, number: int, name: str) -> None:
         """Put a label on an issue or a pull request."""
         with self.change():

@@ -50,6 +50,7 @@ ROUTES: tuple[Row, ...] = (
     ("PATCH", f"{R}/releases/RELEASE", "contents", "write", deliveries.edit_release),
     ("GET", f"{R}/releases/RELEASE/assets", "contents", "read", deliveries.list_assets),
     ("POST", f"{R}/releases/RELEASE/assets", "contents", "write", deliveries.upload_asset),
+    ("DELETE", f"{R}/releases/assets/ASSET", "contents", "write", deliveries.delete_asset),
     ("GET", f"{R}/releases/latest", "contents", "read", deliveries.latest_release),
     ("GET", f"{R}/releases/tags/TAG", "contents", "read", deliveries.show_release),
     ("GET", f"{R}/actions/permissions/workflow", "administration", "read", settings.show_actions),

@@ -17,8 +17,10 @@ from mlops.contract import BadInput
 from mlops.workspace import SERVER_API, git, origin
 
 API = "https://api.github.com"
-# Waits out GitHub's 5xx and its rate limits; what changes something is sent again, too
-PATIENT = GithubRetry(total=5, backoff_factor=1, allowed_methods=None, secondary_rate_wait=60, max_rate_limit_wait=900)
+# Waits out GitHub's 5xx and its rate limits; what changes something is sent again, too, but not where no answer came
+PATIENT = GithubRetry(
+    total=5, read=0, backoff_factor=1, allowed_methods=None, secondary_rate_wait=60, max_rate_limit_wait=900
+)
 JUDGED = re.compile(r"\?judged=([0-9]+)$")
 UNQUEUED = {"full-training"}  # GitHub tells a run of the queue no labels: it trains on the usual sample
 QUEUED = re.compile(r"gh-readonly-queue/.+/pr-(?P<number>[0-9]+)-[0-9a-f]{40}")  # a branch of GitHub's merge queue
@@ -48,6 +50,7 @@ class Hub:
             auth=Auth.Token(token),
             base_url=environment.get("GITHUB_API_URL", API),
             retry=PATIENT,
+            timeout=60,
             seconds_between_requests=0,
             seconds_between_writes=0,
         )
@@ -220,13 +223,17 @@ class Hub:
 
         It is a draft until it has all of them: where releases are immutable, none can be added later.
         """
-        there = (
-            one for one in self.repository.get_releases() if one.tag_name == tag
-        )  # asked by tag, a draft is unknown
-        release = next(there, None) or self.repository.create_git_release(tag, tag, text, draft=True)
-        assets = {asset.name for asset in release.get_assets()}
+        known = [one for one in self.repository.get_releases() if one.tag_name == tag]  # by its tag a draft is unknown
+        known.sort(key=lambda one: one.draft)
+        release = known[0] if known else self.repository.create_git_release(tag, tag, text, draft=True)
+        there = set()
+        for asset in release.get_assets():
+            if asset.state == "uploaded":
+                there.add(asset.name)
+            else:
+                asset.delete_asset()  # empty, as a server error leaves it
         for path in files:
-            if path.name not in assets:
+            if path.name not in there:
                 release.upload_asset(str(path), name=path.name, content_type="application/octet-stream")
         return (release.update_release(tag, text, draft=False) if release.draft else release).html_url
 

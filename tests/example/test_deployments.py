@@ -399,6 +399,16 @@ def test_the_origin_of_the_sandbox_keeps_that_rule_itself(team: Team) -> None:
     git(team.github.origin, "tag", "--delete", "model#prod#99")
 
 
+def test_the_origin_of_the_sandbox_keeps_its_rulesets_too(team: Team) -> None:
+    job = {"REHEARSAL_PUSHERS": "rollback", "GITHUB_JOB": "rollback", "REHEARSAL_GUARDED": "refs/tags/model#prod*#*"}
+    words = ("push", "--quiet", str(team.github.origin), "main:refs/tags/model#prod#99")
+    with pytest.raises(BadInput, match="Cannot create ref due to creations being restricted"):
+        git(team.github.origin, *words, **job)
+    git(team.github.origin, *words[:-1], "main:refs/tags/model#staging#99", **job)
+    git(team.github.origin, *words, **job, REHEARSAL_KEY="given")
+    git(team.github.origin, "tag", "--delete", "model#prod#99", "model#staging#99")
+
+
 def test_a_job_with_a_deploy_key_goes_back(team: Team) -> None:
     key = parts._pair()[1]
     with team.given("--secret", f"DEPLOY_KEY={key}"):

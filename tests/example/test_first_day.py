@@ -34,13 +34,13 @@ class Newcomer:
         self.github, self.folder = github, folder
         self.seen = git(github.origin, "rev-parse", "main")
 
-    def types(self, step: int, *given: tuple[str, str]) -> str:
-        """The commands of a step, one after the other; what they said."""
+    def types(self, step: int, *given: tuple[str, str], block: int = 0) -> str:
+        """The commands of a step's block, one after the other; what they said."""
         about = {"GITHUB_API_URL": self.github.api.url, "GITHUB_REPOSITORY": self.github.api.repository}
-        if step == 3:
+        if step in (3, 4):
             about["GITHUB_TOKEN"] = self.github.api.token(RIGHTS, "ann")
         place, said = Project(self.folder) if step == 2 else self.project, ""
-        for command in "".join(re.findall(r"```sh\n(.*?)```", STEPS[step], re.DOTALL)).splitlines():
+        for command in re.findall(r"```sh\n(.*?)```", STEPS[step], re.DOTALL)[block].splitlines():
             for old, new in given:
                 command = command.replace(old, new)
             if command.startswith("cd "):
@@ -120,28 +120,35 @@ def test_3_settings_say_who_decides_and_who_signs(ann: Newcomer) -> None:
     ann.project.must("git", "commit", "--quiet", "--all", "--message", "Say who decides")
     ann.project.must("git", "push", "--quiet")
     ann.main()
-    title, nothing = quoted(3)
-    said = ann.types(3)
-    assert "deploy key production" in said
+    (title,) = quoted(3)
+    assert "deploy key production" in ann.types(3)
     (pull,) = ann.github.api.known["pulls"]
     assert (pull["title"], pull["state"]) == (title, "open")
+    tip = Pushed(pull["head"]["sha"], "allowed-signers")
+    event = ann.github.api.pull_request_event(pull["number"], "opened")
+    runs = ann.github.happen("pull_request", event, tip, SLOW)
+    assert [run.outcome.conclusion for run in runs] == ["success", "success"], [run.outcome.log for run in runs]
+    assert ann.github.api.verdict(pull["number"]) == "success"
     ann.github.merge(pull["number"])
     assert "### Unchanged" in ann.main()["deploy.yml"].outcome.summary
-    assert ann.types(3).startswith(nothing)
+    names = [(one["environment"], one["name"]) for one in ann.github.api.known["secrets"]]
+    assert sorted(names) == [("production", "DEPLOY_KEY"), ("release", "DEPLOY_KEY")]
 
 
-def test_4_a_pull_request_has_one_comment_and_a_verdict(ann: Newcomer) -> None:
-    ann.types(4)
+def test_4_a_pull_request_has_one_comment_and_a_verdict_which_main_asks_for(ann: Newcomer) -> None:
+    ann.types(4, block=0)
     tip = git(ann.github.origin, "rev-parse", "first")
     number, runs = open_pull_request(ann.github, Pushed(tip, "first"), without=SLOW)
     assert [(run.workflow, run.outcome.conclusion) for run in runs] == [
         ("experiment.yml", "success"), ("report.yml", "success"),
     ], [run.outcome.log for run in runs]  # fmt: skip
     (comment,) = ann.github.api.comments(number)
-    (status,) = (one for one in ann.github.api.known["commit_statuses"] if one["context"] == "verdict")
-    assert comment["body"].startswith("### ")
-    assert status["state"] == "success"
+    status = ann.github.api.known["commit_statuses"][-1]
+    assert (status["context"], status["state"]) == ("verdict", "success")
     assert comment["body"].startswith(f"### {status['description'][:20]}")
+    assert quoted(4)[0] in ann.types(4, block=1)
+    (main,) = (one for one in ann.github.api.known["rulesets"] if one["name"] == "main")
+    assert "'verdict'" in str(main["rules"])
 
 
 def test_5_merged_it_waits_for_the_reviewers_and_goes_live_signed(ann: Newcomer) -> None:

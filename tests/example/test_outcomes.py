@@ -165,10 +165,10 @@ def test_new_data_needs_its_objects_in_the_storage(author: Author, tmp_path: Pat
     assert "column 'hour'" in only_comment(author, number), logs(finished)
 
 
-def test_cancelled_training_is_reported_with_a_link(author: Author) -> None:
-    head = author.commits("cancelled", BETTER)
-    number = author.github.api.open_pull_request(head_branch="cancelled", head_sha=head.sha)
-    run = author.github.api.add_run("experiment", head.sha, "cancelled", conclusion="cancelled")
+def test_training_whose_runner_was_lost_is_reported_with_a_link(author: Author) -> None:
+    head = author.commits("lost", BETTER)
+    number = author.github.api.open_pull_request(head_branch="lost", head_sha=head.sha)
+    run = author.github.api.add_run("experiment", head.sha, "lost", conclusion="failure")
     report(author, run, head)
     assert "head: the submission lacks model.onnx" in only_comment(author, number).replace("\\", "")
     assert verdict(author, number) == "failure"

@@ -147,9 +147,9 @@ def deploy_key(hub: Hub, environment: str, secret: str) -> Part:
             hub.ask("PUT", f"{place}/{secret}", sealed)
             stored = True
         finally:
-            if not stored:
+            for half in () if stored else (f"keys/{made['id']}", f"{place}/{secret}"):  # stored, perhaps, but unheard
                 with suppress(GithubException):
-                    hub.ask("DELETE", f"keys/{made['id']}")
+                    hub.ask("DELETE", half)
         for key in known:  # whose private half is lost, or who may not push
             hub.ask("DELETE", f"keys/{key['id']}")
 

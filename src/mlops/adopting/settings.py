@@ -13,6 +13,7 @@ from mlops import params
 from mlops.adopting import parts, signers
 from mlops.adopting.parts import Part
 from mlops.adopting.plan import Row
+from mlops.adopting.signers import Believed
 from mlops.contract import BadInput, Strict, T
 from mlops.hub import Hub
 
@@ -74,8 +75,11 @@ class Settings:
             _entries(root, "rulesets", Ruleset),
         )
 
-    def parts(self, hub: Hub, root: Path) -> list[Part]:
-        """In the order in which GitHub needs them: a key belongs to an environment, passes a ruleset, and signs."""
+    def parts(self, hub: Hub, root: Path, believed: Believed) -> list[Part]:
+        """In the order in which GitHub needs them: a key belongs to an environment, passes a ruleset, and signs.
+
+        For `believed` see `mlops.adopting.signers`.
+        """
         having = {one.name: one.deploy_key for one in self.environments if one.deploy_key}
         environments = [parts.environment(hub, msgspec.to_builtins(one)) for one in self.environments]
         keys = [parts.deploy_key(hub, name, secret) for name, secret in having.items()]
@@ -86,7 +90,7 @@ class Settings:
             *environments,
             *keys,
             *(parts.ruleset(hub, _possible(hub, msgspec.to_builtins(one)), ways) for one in self.rulesets),
-            signers.part(hub, root, list(having)),
+            *([signers.part(hub, root, list(having), believed)] if having.keys() >= signers.SIGNERS else []),
         ]
 
 

@@ -97,10 +97,15 @@ def _carry(old: Bucket, new: Bucket, known: set[str]) -> None:
 
 
 def _configure(root: Path, to: Remote) -> None:
-    """Write .dvc/config; by its URL sessions and jobs know the dependency group that the place takes."""
+    """Write .dvc/config; by its URLs sessions and jobs know which dependency groups the places take. One that was in a
+    cloud stays there under another name, as older versions are read from it.
+    """
     options = {"url": to.url, "verify": "true", "endpointurl": to.endpoint, "account_name": to.account}
     with storage.config(root).edit("repo") as config:
         config["core"]["remote"] = "storage"
+        old = config["remote"].get("storage", {})
+        if "://" in old.get("url", "") and old["url"] != to.url:
+            config["remote"][f"before-{len(config['remote'])}"] = dict(old)
         config["remote"]["storage"] = {name: value for name, value in options.items() if value}
 
 

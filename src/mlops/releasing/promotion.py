@@ -35,8 +35,8 @@ class Door:
     accepts: str = ""
     example: bool = True
 
-    def held(self, root: Path, version: str, known: Registry) -> str | None:
-        """Why a version may not enter production yet, or None."""
+    def held(self, root: Path, version: str, known: Registry, again: bool = False) -> str | None:
+        """Why a version may not enter production yet, or None; `again` was somebody's yes before."""
         missing = [label for label in self.limits.require_labels if not known.has(label, version)]
         if missing:
             return f"{version} waits for the label '{missing[0]}': `nox -s promote -- {missing[0]} {version}` sets it"
@@ -45,7 +45,7 @@ class Door:
                 "deploy.approval is `required`, but the environment `production` has no reviewers; "
                 "name them in .github/settings/environments.yml (`nox -s settings`), or take the parameter back"
             )
-        if not self.reviewers and not self.accepts.strip() and is_incomparable(root, version, known):
+        if not (self.reviewers or self.accepts.strip() or again) and is_incomparable(root, version, known):
             return (
                 f"{version} can't be compared with the champion, so a person must approve, and the environment has no "
                 "reviewers: start deploy.yml by hand with a reason in `accept-incomparable`, or run "
@@ -71,6 +71,8 @@ def waits(root: Path, version: str, door: Door, known: Registry) -> str | None:
     current = known.current(PRODUCTION)
     if current and order(current) > order(version):
         return f"skipped: {PRODUCTION} has {current} already, which is newer than {version}"
+    if unfinished(root, PRODUCTION, known) == version:
+        return f"held: {version} was rolled back by a run that was cut off: start rollback.yml again, to mark it bad"
     if not door.example and is_example(root, known.commit(version)):
         return (
             f"held: {version} is the template's example, which goes no further than staging. `nox -s adopt -- TABLE "
@@ -140,11 +142,11 @@ def rollback(
         raise BadInput(f"{wanted} is marked bad, and is never deployed again")
     if wanted == leaving:
         return f"{stage}: {wanted} is there already"
-    held = door.held(root, wanted, known) if stage == PRODUCTION else None
+    held = door.held(root, wanted, known, known.has(stage, wanted)) if stage == PRODUCTION else None
     if held:
         return f"held: {held}"
     rights.check(root, map(known.commit, filter(None, (wanted, leaving))), remote, "`nox -s rollback` on a laptop")
-    tag = registry.assign(root, stage, wanted, f"rollback from {leaving}: {reason}", remote)
+    tag = registry.assign(root, stage, wanted, f"rollback from {leaving}: {reason}", remote, over=leaving)
     if leaving:  # last: what is answered matters more than what is marked, which `unfinished` catches up on
         registry.assign(root, BAD, leaving, f"rolled back: {reason}", remote)
     return f"{stage}: {wanted} ({tag}), back from {leaving}, which is marked bad: {reason}"

@@ -178,6 +178,12 @@ def listed(root: Path, remote: str, *more: str) -> dict[str, tuple[str, ...]]:
     return tags
 
 
+def believed(root: Path, remote: str = "origin") -> dict[str, str]:
+    """Objects by name of the tags of a remote that count, by what main says of signers; they were fetched."""
+    tags = {name: ids[0] for name, ids in listed(root, remote).items()}
+    return {name: tags[name] for name in sorted(signing.believed(root, tags)[0])}
+
+
 def ours(name: str) -> bool:
     """Does a tag of this name say anything here?"""
     return bool(VERSION.fullmatch(name) or ASSIGNMENT.fullmatch(name))
@@ -250,15 +256,19 @@ def tag(root: Path, name: str, commit: str, message: str, remote: str | None) ->
     return name
 
 
-def assign(root: Path, stage: str, version: str, why: str, remote: str | None = "origin", anew: bool = False) -> str:
+def assign(
+    root: Path, stage: str, version: str, why: str, remote: str | None = "origin", anew: bool = False,
+    over: str | None = None,
+) -> str:  # fmt: skip
     """Put a version into a stage: the tag that says so, pushed to `remote` where there is one.
 
-    Where it is there already there is nothing to do, unless the message says something `anew`.
+    Where it is there already there is nothing to do, unless the message says something `anew`. `over` is which one the
+    caller takes out.
 
     Raises
     ------
     BadInput
-        It is marked bad, and be it since a moment ago.
+        It is marked bad, and be it since a moment ago; or another one is in the stage by now.
     """
 
     def put(known: Registry) -> str:
@@ -266,6 +276,10 @@ def assign(root: Path, stage: str, version: str, why: str, remote: str | None = 
             raise BadInput(f"{version} is marked bad, and is never deployed again; release another one")
         if known.current(stage) == version and not anew:
             return str(known.given(stage))
+        if over and known.current(stage) != over:
+            raise BadInput(
+                f"{stage} has {known.current(stage)} by now, not {over}: nothing was changed; look, and start again"
+            )
         return tag(root, f"model#{stage}#{known.after(stage)}", known.commit(version), why, remote)
 
     return raced(root, remote, put)

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from mlops.adopting import plan
 from mlops.adopting.settings import Settings
 from mlops.hub import Hub
+from mlops.releasing import registry
 from mlops.workspace import git
 from pipelines import settings as step
 from rehearsal.api import GitHub
@@ -22,7 +23,7 @@ WAYS = ("refused", "unheard", "dead")  # not done; done, but the answer was lost
 
 
 def apply(root):
-    return plan.apply(Settings.read(root).parts(Hub.of_person(root), root))
+    return plan.apply(Settings.read(root).parts(Hub.of_person(root), root, registry.believed))
 
 
 def disturb(github, number, how):

@@ -12,6 +12,7 @@ from mlops.adopting.plan import Row
 from mlops.adopting.settings import Settings
 from mlops.contract import BadInput
 from mlops.hub import Hub
+from mlops.releasing import registry
 from mlops.workspace import git, origin
 from pipelines import settings as step
 from rehearsal.api import GitHub
@@ -21,7 +22,7 @@ from tests.mlops.adopting.conftest import edit
 
 
 def parts(root):
-    return Settings.read(root).parts(Hub.of_person(root), root)
+    return Settings.read(root).parts(Hub.of_person(root), root, registry.believed)
 
 
 def test_the_plan_is_shown_and_changes_nothing(github, root, person, capsys):
@@ -303,3 +304,43 @@ def test_the_workflows_name_the_branch_that_is_asked_for():
     for file in (ROOT / ".github/workflows").glob("*.yml"):
         for started in re.findall(r"^    branches: (.*)$", file.read_text(), re.MULTILINE):
             assert started == f"[{settings.MAIN}]", file.name
+
+
+def merge(root):
+    """The pull request that says who signs, whoever has to say yes; here, too."""
+    git(root.with_name("origin.git"), "update-ref", "refs/heads/main", "allowed-signers")
+    git(root, "fetch", "--quiet", "origin")
+
+
+def test_what_older_keys_signed_counts_after_new_ones_came(github, root, person, monkeypatch):
+    """As where the keys went with the token that made them."""
+    person(github)
+    plan.apply(parts(root))
+    merge(root)
+    monkeypatch.setenv("GITHUB_ACTOR", "ann")
+    for name, act in {
+        "release": lambda: registry.tag(root, "model@v1.1.0", git(root, "rev-parse", "origin/main"), "a", "origin"),
+        "production": lambda: registry.assign(root, "prod", "v1.1.0", "why"),
+    }.items():
+        monkeypatch.setenv("SIGNING_KEY", opened(github, name, "DEPLOY_KEY"))
+        act()
+    git(root, "push", "--quiet", "origin", f"{git(root, 'rev-parse', 'main')}:refs/tags/model@v6.6.6")  # by nobody
+    github.known["keys"].clear()
+    assert plan.apply(parts(root))[1] == []
+    merge(root)
+    known = registry.Registry.fetched(root, "origin")
+    assert (list(known.versions), known.current("prod")) == (["v1.0.0", "v1.1.0"], "v1.1.0")
+    assert known.refused == {"model@v6.6.6"}
+
+
+def test_who_signs_is_not_said_while_a_key_is_missing(github, root, person):
+    """Merged, it would close production: nobody could sign for it."""
+    person(github)
+    plan.apply(parts(root))
+    github.known["pulls"].clear()
+    github.known["keys"][:] = [key for key in github.known["keys"] if key["title"] == "release"]
+    *_, signing = parts(root)
+    with pytest.raises(BadInput, match="nobody could sign for `production`: its deploy key isn't there"):
+        signing.write(None)
+    edit(root, "environments", lambda file: file[0].update(deploy_key=None))
+    assert "who signs tags" not in [part.name for part in parts(root)]

@@ -78,7 +78,8 @@ def test_from_a_bucket_to_a_folder_by_way_of_this_machine(pushed: Clone, folder:
     (pushed.root / ".dvc/cache" / relative(digest(b"third"))).unlink()
     moving.move(pushed.root, moving.target(str(folder)))
     assert (folder / relative(digest(b"third"))).read_bytes() == b"third"
-    assert "endpointurl" not in (pushed.root / ".dvc/config").read_text()
+    assert storage.remote(pushed.root) == Remote(str(folder.resolve()))
+    assert workspace.clouds(pushed.root) == ["s3"]  # from where older versions are read
 
 
 def test_damaged_object_at_the_new_place_stops_the_move(pushed: Clone, folder: Path) -> None:

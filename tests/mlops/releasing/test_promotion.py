@@ -238,13 +238,47 @@ def test_rollback_further_back_after_one_that_was_cut_off_marks_both(live, monke
     assert set(Registry.read(live.root).there("bad")) == {"v1.1.0", "v1.2.0"}
 
 
+def test_a_rollback_that_was_cut_off_lets_the_one_that_left_not_come_back(live, monkeypatch):
+    """As the next push to main would bring it, whose version it still is."""
+    with monkeypatch.context() as patch:
+        patch.setattr(promotion.registry, "assign", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            rollback(live.root, "prod", None, "why", OPEN)
+    done = promote(live.root, "prod", "v1.1.0", OPEN)
+    assert done == "held: v1.1.0 was rolled back by a run that was cut off: start rollback.yml again, to mark it bad"
+    assert current(live.root) == "v1.0.0"
+
+
+def test_rollback_to_one_that_was_let_in_before_asks_nobody_again(live):
+    promote(live.root, "prod", "v1.2.0", Door(OPEN.limits, reviewers=None, accepts="a new target"))
+    live.git("commit", "--quiet", "--allow-empty", "--message", "next")
+    registry.tag(live.root, "model@v1.3.0", live.git("rev-parse", "HEAD"), "v1.3.0", "origin")
+    promote(live.root, "prod", "v1.3.0", OPEN)
+    assert rollback(live.root, "prod", None, "why", OPEN).startswith("prod: v1.2.0 (model#prod#5), back from v1.3.0")
+
+
+def test_rollback_while_another_version_came_changes_nothing(live, monkeypatch):
+    """A deployment ends between what the rollback saw and what it does."""
+
+    def late(root, *words, **options):
+        monkeypatch.undo()
+        monkeypatch.setenv("GITHUB_ACTOR", "ann")
+        promote(root, "prod", "v1.2.0", door(reviewers=True))
+        return ASSIGN(root, *words, **options)
+
+    monkeypatch.setattr(promotion.registry, "assign", late)
+    with pytest.raises(BadInput, match=r"prod has v1\.2\.0 by now, not v1\.1\.0: nothing was changed; look, and start"):
+        rollback(live.root, "prod", None, "why", OPEN)
+    assert (current(live.root), current(live.root, "bad")) == ("v1.2.0", None)
+
+
 ASSIGN = registry.assign
 
 
-def cut_off(root, stage, *words):
+def cut_off(root, stage, *words, **options):
     if stage == "bad":
         raise KeyboardInterrupt
-    return ASSIGN(root, stage, *words)
+    return ASSIGN(root, stage, *words, **options)
 
 
 @pytest.fixture
