@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.packages import DEFAULT, lacking, libraries, size
-from tests.test_workflows import CLOUDS, GROUPS, JOBS, runs, synced
+from tests.test_workflows import GROUPS, JOBS, runs, synced
 
 STAGES = ("validate", "prepare", "train", "evaluate")  # `dvc repro`
 STARTS = {  # in processes of their own
@@ -32,7 +32,7 @@ def needed(place: tuple[str, str]) -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("place", WITH_STEPS)
 def test_groups_of_a_job_suffice_and_none_is_too_many(place: tuple[str, str]) -> None:
-    imports, groups = needed(place), synced(place) - CLOUDS
+    imports, groups = needed(place), synced(place)
     assert lacking(imports, *groups) == set()
     assert [name for name in groups if not lacking(imports, *(groups - {name}))] == []
 

@@ -76,7 +76,6 @@ PUSHERS = {
     ("deploy", "staging"), ("deploy", "production"), ("retrain", "retrain"), ("rollback", "rollback"),
     ("challenge", "challenge"),
 }  # fmt: skip
-CLOUDS = {"s3", "azure", "gs"}  # fsspec loads them by the scheme of a URL
 GROUPS = {
     ("challenge", "challenge"): {"training", "pipeline", "service"},
     ("checks", "check"): {"training", "pipeline", "service", "agent", "dev"},
@@ -90,7 +89,7 @@ GROUPS = {
     ("report", "report"): {"pipeline"},
     ("retrain", "retrain"): {"training", "pipeline", "service"},
     ("rollback", "rollback"): {"training", "pipeline", "service"},
-    ("score", "score"): {"training", "pipeline", "dask", *CLOUDS},
+    ("score", "score"): {"training", "pipeline", "dask"},
 }
 GUARD = "!github.event.repository.is_template && !github.event.repository.fork"
 ON_MAIN = "github.ref == format('refs/heads/{0}', github.event.repository.default_branch)"
@@ -125,11 +124,11 @@ def synced(place: tuple[str, str]) -> set[str]:
 
 
 @pytest.fixture
-def set_up(tmp_path: Path) -> Callable[[str, str], list[str]]:
+def set_up(tmp_path: Path) -> Callable[..., list[str]]:
     """What the setup action's last step makes of groups and a storage's URL: uv's words, and what later steps see."""
     step = yaml.safe_load((ROOT / ".github/actions/setup/action.yml").read_text())["runs"]["steps"][-1]
 
-    def run(groups: str, url: str) -> list[str]:
+    def run(groups: str, url: str, urls: str = "") -> list[str]:
         (tmp_path / ".dvc").mkdir()
         (tmp_path / ".dvc/config").write_text(
             f"[core]\n    remote = storage\n['remote \"storage\"']\n    url = {url}\n"
@@ -137,6 +136,7 @@ def set_up(tmp_path: Path) -> Callable[[str, str], list[str]]:
         (tmp_path / "uv").write_text("#!/bin/sh\necho $*\n")
         (tmp_path / "uv").chmod(0o755)
         given = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "GITHUB_ENV": str(tmp_path / "later"), "WANTED": groups}
+        given["URLS"] = urls
         shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
         words = subprocess.check_output(shell, cwd=tmp_path, env=given, text=True).split()
         return [*words, (tmp_path / "later").read_text()]
@@ -149,12 +149,19 @@ def set_up(tmp_path: Path) -> Callable[[str, str], list[str]]:
     [("storage", []), ("s3://bucket/path", ["s3"]), ("azure://c/p", ["azure"]), ("gs://b", ["gs"]), ("/mnt/s3", [])],
 )
 def test_setup_installs_what_it_is_told_and_the_storages_cloud_and_no_later_step_anything(
-    url: str, clouds: list[str], set_up: Callable[[str, str], list[str]]
+    url: str, clouds: list[str], set_up: Callable[..., list[str]]
 ) -> None:
     *words, later = set_up("training pipeline", url)
     assert words[:4] == ["sync", "--quiet", "--frozen", "--inexact"]
     assert words[4:] == ["--no-default-groups", *(f"--group={name}" for name in ("training", "pipeline", *clouds))]
     assert later == "UV_NO_SYNC=1\n"
+
+
+def test_setup_installs_the_clouds_of_other_addresses_too(set_up: Callable[..., list[str]]) -> None:
+    *words, _ = set_up("training", "s3://models", "az://rows/in gs://rows/out")
+    assert words[5:] == ["--group=training", "--group=s3", "--group=azure", "--group=gs"]
+    (given,) = (step["with"] for step in JOBS["score", "score"]["steps"] if "setup" in step.get("uses", ""))
+    assert given["urls"] == "${{ inputs.input || vars.SCORE_INPUT }} ${{ inputs.output || vars.SCORE_OUTPUT }}"
 
 
 @pytest.mark.parametrize("place", JOBS)
