@@ -167,10 +167,10 @@ def test_a_release_that_was_cut_off_is_completed(github, version, monkeypatch):
 
 
 def test_an_empty_file_that_a_server_error_left_is_replaced(github, version):
-    """GitHub keeps it in the state `starter`, under its name."""
+    """GitHub keeps its name, in another state than `uploaded`."""
     writing = hub(github, {"contents": "write"})
     made = writing.repository.create_git_release("model@v1.0.0", "model@v1.0.0", "The card", draft=True)
-    github.add("assets", "releases/assets/{id}", name="model.onnx", size=0, state="starter", _release=made.id)
+    github.add("assets", "releases/assets/{id}", name="model.onnx", size=0, state="open", _release=made.id)
     writing.publish("model@v1.0.0", "The card", version)
     assert sorted((one["name"], one["state"]) for one in github.known["assets"]) == [
         ("model.json", "uploaded"), ("model.onnx", "uploaded"),
