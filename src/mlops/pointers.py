@@ -1,9 +1,11 @@
 """What a tree needs of DVC's storage: the objects that its *.dvc files and dvc.lock name by MD5."""
 
+import copy
 import hashlib
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -67,13 +69,19 @@ def _named(content: bytes, name: str) -> str:
 
 
 def parsed(content: bytes) -> Any:
-    """A stranger's YAML.
+    """A stranger's YAML; read by Python's own reader, as the quicker one in C dies of what is nested too deep.
 
     Raises
     ------
     ValueError
         It isn't YAML, or grows without bound: by aliases, a few lines can name more values than a machine holds.
     """
+    return copy.deepcopy(_parsed(content))
+
+
+@lru_cache(maxsize=32)
+def _parsed(content: bytes) -> Any:
+    """As one process asks for the same files again and again."""
     try:
         loader = yaml.SafeLoader(content)
         node = loader.get_single_node()
