@@ -38,6 +38,7 @@ def built(built_once: Path, tmp_path: Path) -> Project:
 def test_fresh_clone_pulls_everything_and_leaves_nothing_open(fresh_clone: Project) -> None:
     fresh_clone.must("dvc", "pull")
     assert (fresh_clone.root / "artifacts/model.onnx").exists()
+    assert stale(fresh_clone) == set()  # else: `dvc repro`, and commit dvc.lock
     assert (fresh_clone.root / "live/2013-09.parquet").exists()
     assert fresh_clone.must("git", "status", "--porcelain") == ""
 
