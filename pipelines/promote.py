@@ -26,13 +26,14 @@ def door(root: Path, accepts: str = "") -> promotion.Door:
 def main(options: argparse.Namespace, root: Path) -> int:
     remote, asked = "origin" if options.push else None, door(root, options.accept_incomparable)
     done = promotion.promote(root, options.stage, options.version, asked, options.reason, remote)
+    stays = done.startswith(("held", "skipped"))
     waits = options.stage == promotion.STAGING and promotion.waits(root, options.version, asked, Registry.read(root))
     told = f"{done}\nproduction: {waits}" if waits else done
     console.summary(f"{told}\n\n")
-    console.output("held", "true" if done.startswith(("held", "skipped")) else "")
+    console.output("held", "true" if stays else "")
     console.output("waits", "true" if waits else "")
     console.say(told)
-    return int(options.stage == promotion.PRODUCTION and done.startswith(("held", "skipped")))
+    return int(options.stage == promotion.PRODUCTION and stays)
 
 
 if __name__ == "__main__":

@@ -128,10 +128,10 @@ def set_up(tmp_path: Path) -> Callable[..., list[str]]:
     """What the setup action's last step makes of groups and a storage's URL: uv's words, and what later steps see."""
     step = yaml.safe_load((ROOT / ".github/actions/setup/action.yml").read_text())["runs"]["steps"][-1]
 
-    def run(groups: str, url: str, urls: str = "") -> list[str]:
+    def run(groups: str, url: str, urls: str = "", equals: str = " = ") -> list[str]:
         (tmp_path / ".dvc").mkdir()
         (tmp_path / ".dvc/config").write_text(
-            f"[core]\n    remote = storage\n['remote \"storage\"']\n    url = {url}\n"
+            f"[core]\n    remote = storage\n['remote \"storage\"']\n    url{equals}{url}\n"
         )
         (tmp_path / "uv").write_text("#!/bin/sh\necho $*\n")
         (tmp_path / "uv").chmod(0o755)
@@ -146,7 +146,14 @@ def set_up(tmp_path: Path) -> Callable[..., list[str]]:
 
 @pytest.mark.parametrize(
     ("url", "clouds"),
-    [("storage", []), ("s3://bucket/path", ["s3"]), ("azure://c/p", ["azure"]), ("gs://b", ["gs"]), ("/mnt/s3", [])],
+    [
+        ("storage", []),
+        ("s3://bucket/path", ["s3"]),
+        ("azure://c/p", ["azure"]),
+        ("gs://b", ["gs"]),
+        ("/mnt/s3", []),
+        ('"s3://bucket/path"', ["s3"]),
+    ],
 )
 def test_setup_installs_what_it_is_told_and_the_storages_cloud_and_no_later_step_anything(
     url: str, clouds: list[str], set_up: Callable[..., list[str]]
@@ -155,6 +162,11 @@ def test_setup_installs_what_it_is_told_and_the_storages_cloud_and_no_later_step
     assert words[:4] == ["sync", "--quiet", "--frozen", "--inexact"]
     assert words[4:] == ["--no-default-groups", *(f"--group={name}" for name in ("training", "pipeline", *clouds))]
     assert later == "UV_NO_SYNC=1\n"
+
+
+def test_setup_finds_the_cloud_however_a_person_wrote_the_line(set_up: Callable[..., list[str]]) -> None:
+    *words, _ = set_up("training", "gs://models", equals="=")
+    assert words[5:] == ["--group=training", "--group=gs"]
 
 
 def test_setup_installs_the_clouds_of_other_addresses_too(set_up: Callable[..., list[str]]) -> None:
