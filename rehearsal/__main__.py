@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mlops import console
 from mlops.judging import experiment
+from mlops.objects import BRANCH
 from mlops.workspace import git, snapshot
 from rehearsal.act import Step
 from rehearsal.runs import CML, Run
@@ -17,6 +18,11 @@ def main(root: Path, checks: bool, fork: bool, labels: list[str], cml: Path) -> 
     base = git(root, "merge-base", "HEAD", experiment.default_base(root))
     with tempfile.TemporaryDirectory() as folder, sandbox(Path(folder), cml, heard) as github:
         target = github.publish(root, base, "main")
+        kept = git(
+            root, "for-each-ref", "--format=%(objectname)", f"refs/heads/{BRANCH}", f"refs/remotes/origin/{BRANCH}"
+        )
+        if kept:  # data and models that are in git
+            github.publish(root, kept.splitlines()[0], BRANCH)
         head = github.push(root, snapshot(root), "work-tree", target, fork)
         number, finished = open_pull_request(github, head, labels, [] if checks else ["checks.yml"])
         for one in finished:

@@ -5,7 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mlops import params
 from mlops.contract import BadInput, save
+from mlops.judging import report
 from mlops.judging.record import Changes, Comparison, Decision, Side
 from mlops.releasing import card
 from tests.conftest import ROOT
@@ -43,7 +45,8 @@ def test_the_card_of_a_first_version_says_what_it_predicts_from_what_and_how_to_
 
 def test_the_card_says_for_what_the_model_is_not_meant_and_who_answers_for_it(folder):
     text = card.describe("v1.0.0", None, folder, None, [])
-    assert "- **Not meant for:** Decisions on safety or maintenance, " in text
+    meant = report.plain(params.load(ROOT).card.not_meant_for)  # of whoever adopted the template, too
+    assert f"- **Not meant for:** {meant}\n" in text
     assert "- **Owner:** @\u200byour-org/data-scientists\n" in text
     assert "- **Sensitive columns**, masked in what is kept: none\n" in text
 
